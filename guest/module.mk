@@ -1,0 +1,39 @@
+# The guest toolkit. winhv (but its Linux platform) and the SynIC bus are freestanding.
+LIBS += winhv
+winhv_SRCS := \
+	guest/winhv/hypercall.c \
+	guest/winhv/loopback_join_linux.c \
+	guest/winhv/loopback_memory_linux.c \
+	guest/winhv/platform_bare_x86.c \
+	guest/winhv/platform_loopback_linux.c \
+	guest/winhv/platform_scripted.c \
+	guest/winhv/synic.c \
+	guest/winhv/winhv.c \
+
+LIBS += guestbus
+guestbus_SRCS := \
+	guest/vmbus/client.c \
+	guest/vmbus/client_channel.c \
+	guest/vmbus/client_gpadl.c \
+	guest/vmbus/client_offer.c \
+	guest/vmbus/client_post.c \
+	guest/vmbus/synic_bus.c \
+	guest/vmbus/synic_channel.c \
+
+LIBS += vsc
+vsc_SRCS := \
+	guest/vsc/storage_controller.c \
+	guest/vsc/storage_vsc.c \
+	guest/vsc/storage_vsc_io.c \
+	guest/vsc/storage_vsc_lun.c \
+	guest/vsc/storage_vsc_scan.c \
+	guest/vsc/storage_vsc_scsi.c \
+	guest/vsc/storage_vsc_submit.c \
+
+LIBS += ic
+ic_SRCS := \
+	guest/ic_daemons/heartbeat_ic.c \
+	guest/ic_daemons/ic_channel.c \
+	guest/ic_daemons/ic_guest.c \
+
+FREESTANDING += $(filter-out %_linux.c,$(winhv_SRCS)) $(guestbus_SRCS) $(vsc_SRCS)

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The synthetic interrupt controller. See synic.h for the race between host and
+ * guest and how it is won. One of the few files that touch guest memory: message
+ * slots are only written, but for their type; event flags are set atomically.
+ */
+#include "host/hypervisor/synic.h"
+
+#include "host/hypervisor/partition_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void synic_reset(struct synic *synic)
+{
+	synic->scontrol = HV_SCONTROL_ENABLE; /* QUIRK: 0 in the TLFS; Hyper-V starts enabled */
+	synic->siefp = 0;
+	synic->simp = 0;
+	synic->drained = 0;
+	for (unsigned i = 0; i < HV_SINT_COUNT; i++) {
+		free(synic->sints[i].queue);
+		synic->sints[i] = (struct synic_sint){.value = HV_SINT_RESET};
+	}
+}
+
+static bool is_valid(const struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	return vp < partition->vp_count && sint < HV_SINT_COUNT;
+}
+
+static void interrupt(struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	const uint64_t value = partition->vps[vp].synic.sints[sint].value;
+
+	if (value & (HV_SINT_MASKED | HV_SINT_POLLING))
+		return;
+	partition->statistics.interrupts++;
+	if (partition->backend)
+		partition->backend->interrupt_assert(
+			partition->backend_ctx, vp, sint, (uint8_t)(value & HV_SINT_VECTOR_MASK));
+}
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+/* The slot, or NULL while the guest has no use for messages. */
+static uint8_t *slot_of(struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	const struct synic *synic = &partition->vps[vp].synic;
+
+	if (!(synic->scontrol & HV_SCONTROL_ENABLE) || !synic->messages.is_on)
+		return NULL;
+	return overlay_contents(&synic->messages, &partition->memory) + sint * HV_MESSAGE_BYTES;
+}
+
+/* True if the slot can be written; else the guest was told that more is waiting. */
+static bool slot_is_free(uint8_t *slot)
+{
+	uint32_t *type = (uint32_t *)(void *)slot;
+
+	if (__atomic_load_n(type, __ATOMIC_SEQ_CST) == HV_MESSAGE_TYPE_NONE)
+		return true;
+	__atomic_fetch_or(slot + offsetof(struct hv_message_wire, flags), HV_MESSAGE_FLAG_PENDING,
+		__ATOMIC_SEQ_CST);
+	return __atomic_load_n(type, __ATOMIC_SEQ_CST) == HV_MESSAGE_TYPE_NONE;
+}
+
+/*
+ * Flags and type are written atomically: a guest that has just emptied the slot may still
+ * be about to read the flags. Whether it then sees the old or the new ones does not
+ * matter: an EOM too many is harmless, and the new ones are right.
+ */
+static void slot_write(uint8_t *slot, const struct synic_message *message, bool more)
+{
+	const struct hv_message_wire header = {
+		.payload_size = (uint8_t)message->bytes,
+		.origin = message->origin,
+	};
+	const size_t size_at = offsetof(struct hv_message_wire, payload_size);
+	const size_t flags_at = offsetof(struct hv_message_wire, flags);
+	const size_t reserved_at = offsetof(struct hv_message_wire, reserved);
+	const size_t payload_at = offsetof(struct hv_message_wire, payload);
+
+	slot[size_at] = header.payload_size;
+	memcpy(slot + reserved_at, (const uint8_t *)&header + reserved_at,
+		payload_at - reserved_at);
+	memcpy(slot + payload_at, message->payload, message->bytes);
+	__atomic_store_n(slot + flags_at, more ? HV_MESSAGE_FLAG_PENDING : 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n((uint32_t *)(void *)slot, message->type, __ATOMIC_SEQ_CST);
+}
+
+/* Move messages from the queue of (vp, sint) to its slot while it is free. */
+static void sint_service(struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	struct synic *synic = &partition->vps[vp].synic;
+	struct synic_sint *state = &synic->sints[sint];
+	uint8_t *slot = slot_of(partition, vp, sint);
+
+	if (!slot)
+		return;
+	while (state->count > 0 && slot_is_free(slot)) {
+		slot_write(slot, &state->queue[state->head], state->count > 1);
+		state->head = (uint16_t)((state->head + 1u) % LIMIT_SYNIC_QUEUE);
+		state->count--;
+		partition->statistics.messages_sent++;
+		interrupt(partition, vp, sint);
+	}
+	if (state->is_backlogged && state->count == 0) {
+		state->is_backlogged = false;
+		synic->drained |= (uint16_t)(1u << sint);
+	}
+}
+
+/* Tell the observer of every queue that has drained; it may post and drain again. */
+static void drained_tell(struct partition *partition)
+{
+	if (partition->is_telling_drained)
+		return;
+	partition->is_telling_drained = true;
+	for (uint32_t vp = 0; vp < partition->vp_count; vp++) {
+		uint16_t *drained = &partition->vps[vp].synic.drained;
+		while (*drained) {
+			const uint32_t sint = (uint32_t)__builtin_ctz(*drained);
+			*drained &= (uint16_t)(*drained - 1);
+			if (partition->drained_fn)
+				partition->drained_fn(partition->drained_ctx, vp, sint);
+		}
+	}
+	partition->is_telling_drained = false;
+}
+
+void synic_service(struct partition *partition, uint32_t vp)
+{
+	for (uint32_t sint = 0; sint < HV_SINT_COUNT; sint++)
+		if (partition->vps[vp].synic.sints[sint].count > 0)
+			sint_service(partition, vp, sint);
+	if (partition->vps[vp].synic.drained)
+		drained_tell(partition);
+}
+
+int synic_message_post(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t type,
+	uint64_t port_id, const void *payload, size_t bytes)
+{
+	if (!is_valid(partition, vp, sint) || bytes > HV_MESSAGE_PAYLOAD_MAX ||
+		type == HV_MESSAGE_TYPE_NONE)
+		return -EINVAL;
+
+	struct synic_sint *state = &partition->vps[vp].synic.sints[sint];
+	struct synic_message message = {
+		.type = type,
+		.bytes = (uint32_t)bytes,
+		.origin = port_id,
+	};
+	if (bytes)
+		memcpy(message.payload, payload, bytes);
+
+	uint8_t *slot = slot_of(partition, vp, sint);
+	if (state->count == 0 && slot && slot_is_free(slot)) {
+		slot_write(slot, &message, false);
+		partition->statistics.messages_sent++;
+		interrupt(partition, vp, sint);
+		return 0;
+	}
+
+	if (!state->queue)
+		state->queue = malloc(LIMIT_SYNIC_QUEUE * sizeof *state->queue);
+	if (!state->queue || state->count == LIMIT_SYNIC_QUEUE) {
+		partition->statistics.messages_lost++;
+		return -EAGAIN;
+	}
+	state->queue[(state->head + state->count) % LIMIT_SYNIC_QUEUE] = message;
+	state->count++;
+	state->is_backlogged = true;
+	partition->statistics.messages_queued++;
+	sint_service(partition, vp, sint);
+	if (partition->vps[vp].synic.drained)
+		drained_tell(partition);
+	return 0;
+}
+
+bool synic_message_is_backlogged(const struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	return is_valid(partition, vp, sint) && partition->vps[vp].synic.sints[sint].count > 0;
+}
+
+void synic_drained_observer_set(struct partition *partition, synic_drained_fn fn, void *ctx)
+{
+	partition->drained_fn = fn;
+	partition->drained_ctx = ctx;
+}
+
+void synic_message_discard(struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	if (!is_valid(partition, vp, sint))
+		return;
+
+	struct synic_sint *state = &partition->vps[vp].synic.sints[sint];
+	free(state->queue);
+	state->queue = NULL;
+	state->head = 0;
+	state->count = 0;
+	state->is_backlogged = false;
+	partition->vps[vp].synic.drained &= (uint16_t) ~(1u << sint);
+}
+
+/* ---- event flags --------------------------------------------------------------------------- */
+
+int synic_event_set(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t flag)
+{
+	if (!is_valid(partition, vp, sint) || flag >= HV_EVENT_FLAG_COUNT)
+		return -EINVAL;
+
+	const struct synic *synic = &partition->vps[vp].synic;
+	if (!(synic->scontrol & HV_SCONTROL_ENABLE) || !synic->events.is_on ||
+		(synic->sints[sint].value & HV_SINT_MASKED))
+		return -ENXIO;
+
+	uint8_t *page = overlay_contents(&synic->events, &partition->memory);
+	uint64_t *word = (uint64_t *)(void *)page + (sint * HV_EVENT_FLAG_COUNT + flag) / 64;
+	const uint64_t bit = 1ull << flag % 64;
+	if (__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) & bit) {
+		partition->statistics.events_coalesced++;
+		return 0;
+	}
+	partition->statistics.events_set++;
+	interrupt(partition, vp, sint);
+	return 0;
+}
+
+/* ---- registers ----------------------------------------------------------------------------- */
+
+bool synic_scontrol_write(struct partition *partition, uint32_t vp, uint64_t value)
+{
+	partition->vps[vp].synic.scontrol = value;
+	synic_service(partition, vp);
+	return true;
+}
+
+bool synic_page_write(struct partition *partition, uint32_t vp, bool is_messages, uint64_t value)
+{
+	struct synic *synic = &partition->vps[vp].synic;
+
+	if (!overlay_set(is_messages ? &synic->messages : &synic->events, &partition->memory,
+		    value & HV_MSR_PAGE_ENABLE, value & HV_MSR_PAGE_ADDRESS_MASK))
+		return false;
+	if (is_messages) {
+		synic->simp = value;
+		synic_service(partition, vp);
+	} else {
+		synic->siefp = value;
+	}
+	return true;
+}
+
+bool synic_sint_write(struct partition *partition, uint32_t vp, uint32_t sint, uint64_t value)
+{
+	/* QUIRK: the TLFS has no exception for masked SINTs; nested Hyper-V needs it. */
+	if ((value & HV_SINT_VECTOR_MASK) < HV_SINT_MIN_VECTOR && !(value & HV_SINT_MASKED))
+		return false;
+	partition->vps[vp].synic.sints[sint].value = value;
+	return true;
+}

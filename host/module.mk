@@ -1,0 +1,69 @@
+# The reference host: hypervisor, VMBus server, VSPs, and the worker around them.
+LIBS += hypervisor
+hypervisor_SRCS := \
+	host/hypervisor/backend_loopback.c \
+	host/hypervisor/cpuid_x86.c \
+	host/hypervisor/hypercall.c \
+	host/hypervisor/loopback_link.c \
+	host/hypervisor/memory.c \
+	host/hypervisor/msr_x86.c \
+	host/hypervisor/overlay.c \
+	host/hypervisor/partition.c \
+	host/hypervisor/port_table.c \
+	host/hypervisor/synic.c \
+
+LIBS += hostbus
+hostbus_SRCS := \
+	host/vmbus/bus.c \
+	host/vmbus/bus_channel.c \
+	host/vmbus/bus_signal.c \
+	host/vmbus/server.c \
+	host/vmbus/server_channel.c \
+	host/vmbus/server_connection.c \
+	host/vmbus/server_gpadl.c \
+	host/vmbus/server_offer.c \
+	host/vmbus/server_output.c \
+	host/vmbus/server_status.c \
+
+LIBS += vsp
+vsp_SRCS := \
+	host/vsp/heartbeat_provider.c \
+	host/vsp/heartbeat_vsp.c \
+	host/vsp/ic_host.c \
+	host/vsp/scsi_block.c \
+	host/vsp/scsi_command.c \
+	host/vsp/scsi_common.c \
+	host/vsp/scsi_device.c \
+	host/vsp/scsi_disk.c \
+	host/vsp/scsi_dvd.c \
+	host/vsp/scsi_mmc.c \
+	host/vsp/scsi_reserve.c \
+	host/vsp/scsi_unmap.c \
+	host/vsp/storage_provider.c \
+	host/vsp/storage_vsp.c \
+	host/vsp/storage_vsp_luns.c \
+	host/vsp/store_file_linux.c \
+	host/vsp/store_image_linux.c \
+	host/vsp/store_ram.c \
+
+LIBS += worker
+worker_SRCS := \
+	host/vmwp/control.c \
+	host/vmwp/control_listen.c \
+	host/vmwp/control_print.c \
+	host/vmwp/control_socket.c \
+	host/vmwp/control_worker.c \
+	host/vmwp/log.c \
+	host/vmwp/loop.c \
+	host/vmwp/options.c \
+	host/vmwp/worker.c \
+	host/vmwp/worker_control.c \
+	host/vmwp/worker_disk.c \
+
+PROGRAMS += vmwpctl
+vmwpctl_SRCS := host/vmwp/vmwpctl.c
+
+PROGRAMS += vmwp
+vmwp_SRCS := \
+	host/vmwp/main.c \
+

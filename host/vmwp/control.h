@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The worker's control commands: what comes in as one line of JSON goes out as one.
+ *
+ *	{"id": 7, "command": "detach", "arguments": {"target": 1}}
+ *	{"id": 7, "ok": true, "result": …}
+ *	{"id": 7, "ok": false, "error": "what, where, what to do"}
+ *
+ *	control_socket	lines from and to clients
+ *	    |
+ *	control		this file: JSON, schema, dispatch by a constant table
+ *	    |
+ *	struct control_ops	the worker
+ *
+ * `id` is a number or a string of the client's choice, echoed, null if there is none.
+ * `arguments` may be left out when none is needed. Anything else in the request, an
+ * unknown command or argument, a wrong type or a value out of range is an error that
+ * names it; nothing is done in part.
+ *
+ * No I/O, no state. Threads: the worker's loop. Clients are trusted to command (the
+ * socket is the owner's alone) but not to be well-formed: every length is bounded.
+ */
+#ifndef HOST_VMWP_CONTROL_H
+#define HOST_VMWP_CONTROL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONTROL_LINE_MAX_BYTES 65536u /* without the newline */
+#define CONTROL_DEPTH_MAX      8u     /* nesting of arrays and objects in a request */
+#define CONTROL_ID_MAX_BYTES   128u
+#define CONTROL_ERROR_BYTES    512u
+#define CONTROL_CONTROLLER_MAX 3u
+#define CONTROL_TARGET_MAX     63u
+#define CONTROL_LUN_MAX	       254u
+#define CONTROL_PATH_MAX_BYTES 4095u
+
+/* What went wrong, for a person: what, where, what to do. Empty: nothing. */
+struct control_error {
+	char text[CONTROL_ERROR_BYTES];
+};
+void control_error_set(struct control_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* --- the table of commands ---------------------------------------------------------------- */
+
+enum control_type {
+	CONTROL_STRING,
+	CONTROL_INTEGER,
+	CONTROL_BOOLEAN,
+};
+
+struct control_argument {
+	const char *name;
+	enum control_type type;
+	bool is_required;
+	int64_t minimum;	    /* of an integer */
+	int64_t maximum;	    /* of an integer; of a string's length in bytes */
+	const char *const *choices; /* of a string, NULL-terminated; NULL: any */
+	const char *help;
+};
+
+struct control_command {
+	const char *name;
+	const char *help;
+	const struct control_argument *arguments;
+	size_t argument_count;
+	/*
+	 * Run it. `arguments` is an object that satisfies the schema. Returns a new
+	 * reference, or NULL with *error set.
+	 */
+	json_t *(*handle)(void *ctx, const json_t *arguments, struct control_error *error);
+};
+
+/*
+ * Answer one request line (without its newline; any bytes). Returns the answer without a
+ * newline, to be freed by the caller; NULL only if memory ran out. `ctx` goes to the
+ * handler.
+ */
+char *control_handle_line(
+	const struct control_command *table, size_t count, void *ctx, const char *line, size_t len);
+
+/* The table as JSON, for a client to show: an array of commands. New reference. */
+json_t *control_table_describe(const struct control_command *table, size_t count);
+
+/* --- the worker's commands ---------------------------------------------------------------- */
+
+struct control_attach {
+	bool is_dvd;	     /* else a disk */
+	const char *path;    /* borrowed during the call; not empty, no NUL inside */
+	unsigned controller; /* 0..CONTROL_CONTROLLER_MAX */
+	bool has_target;     /* false: the worker picks the first free one */
+	unsigned target;     /* 0..CONTROL_TARGET_MAX */
+	unsigned lun;	     /* 0..CONTROL_LUN_MAX */
+	bool is_read_only;
+};
+
+struct control_detach {
+	unsigned controller;
+	unsigned target;
+	unsigned lun;
+};
+
+/*
+ * The worker behind the commands. Each returns a new reference that becomes `result`, or
+ * NULL with *error set. None may wait: what takes long is begun, and seen in `status`.
+ */
+struct control_ops {
+	json_t *(*status)(void *ctx, struct control_error *error);
+	json_t *(*statistics)(void *ctx, struct control_error *error);
+	json_t *(*heartbeat)(void *ctx, struct control_error *error);
+	json_t *(*attach)(
+		void *ctx, const struct control_attach *what, struct control_error *error);
+	json_t *(*detach)(
+		void *ctx, const struct control_detach *what, struct control_error *error);
+	json_t *(*shutdown)(void *ctx, struct control_error *error);
+};
+
+struct control_worker {
+	const struct control_ops *ops; /* borrowed */
+	void *ctx;		       /* borrowed; handed to ops */
+};
+
+/* The worker's table; its handlers take a struct control_worker as ctx. Sorted by name. */
+const struct control_command *control_worker_table(size_t *count);
+
+/* control_handle_line() over the worker's table; `worker` is a struct control_worker. */
+char *control_worker_handle_line(void *worker, const char *line, size_t len);
+
+#endif

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The control socket's clients: lines in, lines out, all bounds. See control_socket.h.
+ * The name in the file system is control_listen.c's.
+ */
+#include "host/vmwp/control_socket.h"
+
+#include "host/vmwp/control_listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* First size of a client's line buffer; it doubles up to a whole line and its newline. */
+#define INPUT_FIRST_BYTES 1024u
+#define INPUT_MAX_BYTES	  (CONTROL_LINE_MAX_BYTES + 1u)
+
+struct client {
+	struct control_socket *socket; /* borrowed: its owner */
+	int fd;			       /* -1: free place */
+	uint32_t events;	       /* that the loop watches for it */
+	bool is_closing;	       /* take no more; go when the output is out */
+	char *input;		       /* owned */
+	size_t input_bytes;
+	size_t input_size;
+	char *output; /* owned */
+	size_t output_bytes;
+	size_t output_sent;
+	size_t output_size;
+};
+
+struct control_socket {
+	struct control_loop loop;
+	control_line_fn handle;
+	void *ctx;
+	struct control_listener listener;
+	int spare_fd; /* given up to accept, and refuse, when descriptors run out */
+	struct client clients[CONTROL_CLIENTS_MAX];
+	struct control_socket_statistics statistics;
+};
+
+static void client_remove(struct client *client)
+{
+	struct control_socket *control = client->socket;
+	control->loop.fd_remove(control->loop.ctx, client->fd);
+	close(client->fd);
+	free(client->input);
+	free(client->output);
+	*client = (struct client){.socket = control, .fd = -1};
+	control->statistics.clients--;
+}
+
+/* --- output ------------------------------------------------------------------------------- */
+
+static size_t output_pending(const struct client *client)
+{
+	return client->output_bytes - client->output_sent;
+}
+
+/* Queue `len` bytes; false if that is past the bound, or memory ran out. */
+static bool output_add(struct client *client, const char *bytes, size_t len)
+{
+	if (output_pending(client) + len > CONTROL_OUTPUT_MAX_BYTES)
+		return false;
+	if (client->output_sent > 0) {
+		memmove(client->output, client->output + client->output_sent,
+			output_pending(client));
+		client->output_bytes -= client->output_sent;
+		client->output_sent = 0;
+	}
+	if (client->output_bytes + len > client->output_size) {
+		char *larger = realloc(client->output, client->output_bytes + len);
+		if (larger == NULL)
+			return false;
+		client->output = larger;
+		client->output_size = client->output_bytes + len;
+	}
+	memcpy(client->output + client->output_bytes, bytes, len);
+	client->output_bytes += len;
+	return true;
+}
+
+/* Write what the kernel takes. False: the client has gone. */
+static bool output_flush(struct client *client)
+{
+	while (output_pending(client) > 0) {
+		ssize_t n = send(client->fd, client->output + client->output_sent,
+			output_pending(client), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN;
+		client->output_sent += (size_t)n;
+	}
+	free(client->output);
+	client->output = NULL;
+	client->output_bytes = client->output_sent = client->output_size = 0;
+	return true;
+}
+
+static bool answer_line(struct client *client, const char *line, size_t len)
+{
+	struct control_socket *control = client->socket;
+	char *answer = control->handle(control->ctx, line, len);
+	if (answer == NULL)
+		return false;
+	control->statistics.requests++;
+	bool is_queued = output_add(client, answer, strlen(answer)) && output_add(client, "\n", 1);
+	free(answer);
+	return is_queued;
+}
+
+/* --- input -------------------------------------------------------------------------------- */
+
+/* Answer every whole line of the input, and keep the rest. False: drop the client. */
+static bool input_consume(struct client *client)
+{
+	size_t start = 0;
+	while (!client->is_closing) {
+		char *line = client->input + start;
+		char *end = memchr(line, '\n', client->input_bytes - start);
+		if (end == NULL)
+			break;
+		size_t len = (size_t)(end - line);
+		start += len + 1;
+		if (!answer_line(client, line, len))
+			return false;
+	}
+	client->input_bytes -= start;
+	memmove(client->input, client->input + start, client->input_bytes);
+	if (client->input_bytes < INPUT_MAX_BYTES || client->is_closing)
+		return true;
+	/* A line that never ends: say so by the same words as for any long line, and part. */
+	client->is_closing = true;
+	client->socket->statistics.dropped++;
+	return answer_line(client, client->input, client->input_bytes);
+}
+
+static bool input_make_room(struct client *client)
+{
+	if (client->input_bytes < client->input_size)
+		return true;
+	size_t size = client->input_size == 0 ? INPUT_FIRST_BYTES : client->input_size * 2;
+	if (size > INPUT_MAX_BYTES)
+		size = INPUT_MAX_BYTES;
+	char *larger = realloc(client->input, size);
+	if (larger == NULL)
+		return false;
+	client->input = larger;
+	client->input_size = size;
+	return true;
+}
+
+/* Read once: the loop calls again while there is more. False: drop the client. */
+static bool input_read(struct client *client)
+{
+	if (!input_make_room(client))
+		return false;
+	ssize_t n = recv(client->fd, client->input + client->input_bytes,
+		client->input_size - client->input_bytes, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n == 0) {
+		client->is_closing = true;
+		return true;
+	}
+	client->input_bytes += (size_t)n;
+	if (input_consume(client))
+		return true;
+	client->socket->statistics.dropped++;
+	return false;
+}
+
+static void client_watch(struct client *client)
+{
+	struct control_socket *control = client->socket;
+	uint32_t events = client->is_closing ? 0 : POLLIN;
+	if (output_pending(client) > 0)
+		events |= POLLOUT;
+	if (events == client->events)
+		return;
+	client->events = events;
+	if (control->loop.fd_modify(control->loop.ctx, client->fd, events) != 0)
+		client_remove(client);
+}
+
+static void on_client(void *ctx, int fd, uint32_t events)
+{
+	struct client *client = ctx;
+	(void)fd;
+	bool is_alive = (events & POLLERR) == 0;
+	if (is_alive && (events & (POLLIN | POLLHUP)) != 0 && !client->is_closing)
+		is_alive = input_read(client);
+	if (is_alive)
+		is_alive = output_flush(client);
+	if (!is_alive || (client->is_closing && output_pending(client) == 0))
+		client_remove(client);
+	else if (client->is_closing && (events & POLLHUP) != 0)
+		client_remove(client); /* nobody is left to read it */
+	else
+		client_watch(client);
+}
+
+/* --- accepting ---------------------------------------------------------------------------- */
+
+static void refuse(struct control_socket *control, int fd)
+{
+	static const char text[] =
+		"{\"id\":null,\"ok\":false,\"error\":\"the worker serves as many control clients "
+		"as it can: close one and try again\"}\n";
+	control->statistics.refused++;
+	(void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void admit(struct control_socket *control, int fd)
+{
+	struct client *client = NULL;
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX && client == NULL; i++) {
+		if (control->clients[i].fd < 0)
+			client = &control->clients[i];
+	}
+	if (client == NULL ||
+		control->loop.fd_add(control->loop.ctx, fd, POLLIN, on_client, client) != 0) {
+		refuse(control, fd);
+		return;
+	}
+	client->fd = fd;
+	client->events = POLLIN;
+	control->statistics.accepted++;
+	control->statistics.clients++;
+}
+
+static int spare_open(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void on_listener(void *ctx, int fd, uint32_t events)
+{
+	struct control_socket *control = ctx;
+	(void)events;
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client >= 0) {
+		admit(control, client);
+		return;
+	}
+	if (errno != EMFILE && errno != ENFILE)
+		return;
+	/* Out of descriptors: a connection left waiting would keep the loop awake for ever. */
+	close(control->spare_fd);
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client >= 0)
+		refuse(control, client);
+	control->spare_fd = spare_open();
+}
+
+int control_socket_create(const char *path, const struct control_loop *loop, control_line_fn handle,
+	void *ctx, struct control_socket **out, struct control_error *error)
+{
+	struct control_socket *control = calloc(1, sizeof *control);
+	if (control == NULL) {
+		control_error_set(error, "control socket '%s': out of memory", path);
+		return -ENOMEM;
+	}
+	control->loop = *loop;
+	control->handle = handle;
+	control->ctx = ctx;
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		control->clients[i] = (struct client){.socket = control, .fd = -1};
+	int result = control_listener_open(&control->listener, path, error);
+	if (result != 0)
+		goto out_free;
+	control->spare_fd = spare_open();
+	result = loop->fd_add(loop->ctx, control->listener.fd, POLLIN, on_listener, control);
+	if (result != 0) {
+		control_error_set(error, "control socket '%s': cannot be watched: %s", path,
+			strerror(-result));
+		goto out_close;
+	}
+	*out = control;
+	return 0;
+out_close:
+	close(control->spare_fd);
+	control_listener_close(&control->listener);
+out_free:
+	free(control);
+	return result;
+}
+
+void control_socket_destroy(struct control_socket *control)
+{
+	if (control == NULL)
+		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		if (control->clients[i].fd >= 0)
+			client_remove(&control->clients[i]);
+	}
+	control->loop.fd_remove(control->loop.ctx, control->listener.fd);
+	close(control->spare_fd);
+	control_listener_close(&control->listener);
+	free(control);
+}
+
+void control_socket_statistics_get(
+	const struct control_socket *control, struct control_socket_statistics *out)
+{
+	*out = control->statistics;
+}

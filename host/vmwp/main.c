@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* vmwp: the worker process of one partition. The table of verbs is the whole front. */
+#include "host/vmwp/options.h"
+#include "host/vmwp/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help_text[] = "usage: vmwp VERB [options]\n"
+				"\n"
+				"  run        host one partition; see vmwp run --help\n"
+				"  help       this text\n"
+				"\n"
+				"example: vmwp run --guest /tmp/guest.sock --disk root.img\n";
+
+static int run_verb(int argc, char **argv)
+{
+	struct options options;
+	const int parsed = options_parse(argc, argv, &options);
+	if (parsed != 0)
+		return parsed > 0 ? 0 : 2;
+	return worker_run(&options);
+}
+
+static int help_verb(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	fputs(help_text, stdout);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{"run", run_verb},
+	{"help", help_verb},
+	{"--help", help_verb},
+};
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fputs(help_text, stderr);
+		return 2;
+	}
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "vmwp: \"%s\" is not a verb; use run, or see vmwp help\n", argv[1]);
+	return 2;
+}

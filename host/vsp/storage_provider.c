@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Storage on a VMBus. See storage_provider.h.
+ */
+#include "host/vsp/storage_provider.h"
+
+#include "protocol/packet.h"
+#include "protocol/ring.h"
+#include "protocol/vmbus.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a completion takes in the ring, descriptor and trailer included. */
+#define REPLY_RING_BYTES (PACKET_DESCRIPTOR_BYTES + STORAGE_PACKET_BYTES_MAX + PACKET_TRAILER_BYTES)
+
+struct provider_channel {
+	struct storage_provider *provider;
+	uint16_t index;
+	struct vmbus_channel *offered; /* borrowed until removed; NULL: no offer */
+	struct vmbus_channel *open;    /* the same from open to close_done */
+	struct storage_channel *core;  /* while open and not closing */
+	bool is_in_ready;
+	bool is_failed; /* until closed: read and write nothing */
+};
+
+struct storage_provider {
+	struct vmbus_bus *bus;
+	struct storage_vsp *vsp; /* owned */
+	struct storage_provider_config config;
+	size_t extended_bytes;
+	uint64_t *extended;		    /* owned: the page list of the packet being read */
+	struct provider_channel channels[]; /* 1 + max_sub_channels */
+};
+
+/* ---- outputs of the machine ---------------------------------------------------------------- */
+
+static void on_complete(void *ctx, uint64_t transaction_id, const void *reply, size_t bytes)
+{
+	struct provider_channel *channel = ctx;
+	const struct packet_header header = {
+		.type = PACKET_TYPE_COMPLETION,
+		.payload_bytes = (uint32_t)bytes,
+		.transaction_id = transaction_id,
+	};
+	if (channel->is_failed)
+		return;
+	/* Room was made sure of before the request was read. */
+	const enum ring_status status = ring_send(
+		vmbus_channel_writer(channel->open), &header, NULL, reply);
+	if (__builtin_expect(status != RING_OK, 0)) {
+		channel->is_failed = true;
+		vmbus_channel_fail(channel->open, ring_status_name(status));
+		return;
+	}
+	if (!channel->is_in_ready)
+		vmbus_channel_kick(channel->open);
+}
+
+static void on_wake(void *ctx)
+{
+	struct provider_channel *channel = ctx;
+	if (!channel->is_in_ready)
+		vmbus_channel_kick(channel->open);
+}
+
+static void on_idle(void *ctx)
+{
+	struct provider_channel *channel = ctx;
+	struct vmbus_channel *open = channel->open;
+	channel->open = NULL;
+	vmbus_channel_close_done(open);
+}
+
+static int sub_channel_offer(struct storage_provider *provider, unsigned index);
+
+static int on_sub_channels(void *ctx, unsigned count)
+{
+	struct storage_provider *provider = ctx;
+	for (unsigned i = 1; i <= count; i++) {
+		if (provider->channels[i].offered)
+			continue;
+		const int result = sub_channel_offer(provider, i);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static const struct storage_vsp_ops vsp_ops = {
+	.complete = on_complete,
+	.notify = on_wake,
+	.resume = on_wake,
+	.sub_channels = on_sub_channels,
+	.idle = on_idle,
+};
+
+/* ---- reading packets ----------------------------------------------------------------------- */
+
+/* Add [gpa, gpa + bytes) to the data buffer, page by page: it crosses memory regions. */
+static bool map_pages(struct storage_request *request, const struct guest_memory *memory,
+	uint64_t gpa, uint32_t bytes, unsigned iov_max)
+{
+	while (bytes != 0) {
+		uint32_t part = GUEST_PAGE_BYTES - (uint32_t)(gpa % GUEST_PAGE_BYTES);
+		if (part > bytes)
+			part = bytes;
+		void *host = guest_memory_at(memory, gpa, part);
+		if (!host || request->iov_count == iov_max)
+			return false;
+		request->iov[request->iov_count++] = (struct iovec){
+			.iov_base = host, .iov_len = part};
+		gpa += part;
+		bytes -= part;
+	}
+	return true;
+}
+
+/* Turn the page list of a GPA-direct packet into request->iov. */
+static void map_data(struct storage_provider *provider, struct storage_request *request,
+	const struct guest_memory *memory, const struct packet_view *view)
+{
+	const uint32_t max_bytes = storage_vsp_max_transfer_bytes(provider->vsp);
+	const unsigned iov_max = max_bytes / GUEST_PAGE_BYTES + 1;
+	const struct packet_gpa_limits limits = {
+		.max_bytes = max_bytes, .end_gpn = UINT64_C(1) << 52};
+	struct packet_gpa_list list;
+	const enum packet_reject rejected = packet_gpa_direct_parse(
+		view, &limits, provider->extended, (uint32_t)provider->extended_bytes, &list);
+	if (rejected != PACKET_ACCEPTED || list.range_count != 1) {
+		request->data = STORAGE_DATA_INVALID;
+		return;
+	}
+	struct packet_gpa_iter iter = packet_gpa_iterate(&list);
+	struct packet_segment segment;
+	while (packet_gpa_next(&iter, &segment)) {
+		void *host = guest_memory_at(memory, segment.gpa, segment.bytes);
+		if (host && request->iov_count < iov_max) {
+			request->iov[request->iov_count++] = (struct iovec){
+				.iov_base = host, .iov_len = segment.bytes};
+		} else if (!map_pages(request, memory, segment.gpa, segment.bytes, iov_max)) {
+			request->data = STORAGE_DATA_OUTSIDE;
+			return;
+		}
+	}
+	request->data = STORAGE_DATA_MAPPED;
+	request->iov_bytes = (uint32_t)list.total_bytes;
+}
+
+static void take_packet(struct provider_channel *channel, struct storage_request *request,
+	const struct guest_memory *memory, const struct packet_view *view)
+{
+	if (view->type == PACKET_TYPE_COMPLETION) {
+		storage_request_reject(request, STORAGE_REJECT_COMPLETION);
+	} else if (!packet_wants_completion(view)) {
+		storage_request_reject(request, STORAGE_REJECT_NO_COMPLETION);
+	} else if (view->type == PACKET_TYPE_TRANSFER_PAGES) {
+		storage_request_reject(request, STORAGE_REJECT_PACKET_TYPE);
+	} else {
+		if (view->type == PACKET_TYPE_GPA_DIRECT)
+			map_data(channel->provider, request, memory, view);
+		storage_request_submit(
+			request, view->transaction_id, view->payload, view->payload_bytes);
+	}
+}
+
+/*
+ * How many packets may be read now so that their replies, and those of all requests in
+ * flight, fit into the ring: tried by reserving that much, which shows nothing to the guest.
+ */
+static unsigned reply_budget(struct provider_channel *channel)
+{
+	struct ring_writer *writer = vmbus_channel_writer(channel->open);
+	for (unsigned budget = STORAGE_PROVIDER_BATCH; budget != 0; budget /= 4) {
+		const uint64_t replies = (uint64_t)channel->core->outstanding + budget;
+		const struct packet_header header = {
+			.type = PACKET_TYPE_COMPLETION,
+			.payload_bytes = (uint32_t)(replies * REPLY_RING_BYTES -
+						    PACKET_DESCRIPTOR_BYTES - PACKET_TRAILER_BYTES),
+		};
+		struct ring_span span;
+		const enum ring_status status = ring_reserve(writer, &header, &span);
+		if (status == RING_OK)
+			return budget;
+		if (budget == 1 && status == RING_FULL &&
+			ring_writer_want(writer, &header) == RING_OK)
+			return budget;
+	}
+	return 0;
+}
+
+/* Send what the guest has not asked for, if there is room besides the replies owed. */
+static void send_notification(struct provider_channel *channel)
+{
+	uint8_t packet[STORAGE_PACKET_BYTES_MAX];
+	if (channel->index != 0 || reply_budget(channel) == 0)
+		return;
+	const size_t bytes = storage_vsp_notification(channel->provider->vsp, packet);
+	if (bytes == 0)
+		return;
+	const struct packet_header header = {
+		.type = PACKET_TYPE_INBAND, .payload_bytes = (uint32_t)bytes};
+	ring_send(vmbus_channel_writer(channel->open), &header, NULL, packet);
+}
+
+static unsigned take_packets(struct provider_channel *channel, unsigned budget)
+{
+	struct ring_reader *reader = vmbus_channel_reader(channel->open);
+	const struct guest_memory *memory = vmbus_channel_memory(channel->open);
+	struct packet_view view;
+	unsigned taken = 0;
+	for (; taken < budget && !channel->is_failed; taken++) {
+		if (!storage_channel_can_take(channel->core))
+			break;
+		const enum ring_status status = ring_peek(reader, &view);
+		if (status != RING_OK) {
+			if (ring_status_is_corrupt(status)) {
+				channel->is_failed = true;
+				vmbus_channel_fail(channel->open, ring_status_name(status));
+			}
+			break;
+		}
+		ring_release(reader, &view);
+		take_packet(channel, storage_request_begin(channel->core), memory, &view);
+	}
+	return taken;
+}
+
+static bool on_ready(void *ctx, struct vmbus_channel *bus_channel)
+{
+	struct provider_channel *channel = ctx;
+	if (channel->is_failed || !channel->core)
+		return false;
+	channel->is_in_ready = true;
+	const unsigned taken = take_packets(channel, reply_budget(channel));
+	if (storage_vsp_has_notification(channel->provider->vsp) && !channel->is_failed)
+		send_notification(channel);
+	channel->is_in_ready = false;
+	if (!channel->is_failed)
+		vmbus_channel_flush(bus_channel);
+	return taken != 0;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------- */
+
+static void on_open(void *ctx, struct vmbus_channel *bus_channel, const uint8_t *user_data)
+{
+	struct provider_channel *channel = ctx;
+	(void)user_data; /* channel properties of the guest's making: nothing to learn from them */
+	if (channel->open) {
+		/* An earlier life of this sub-channel still waits for its I/O. */
+		vmbus_channel_open_done(bus_channel, -EBUSY);
+		return;
+	}
+	channel->core = storage_channel_open(channel->provider->vsp, channel->index, channel);
+	channel->open = bus_channel;
+	channel->is_failed = false;
+	vmbus_channel_open_done(bus_channel, 0);
+}
+
+/* Sub-channels live as long as the primary is open: the next guest asks for its own. */
+static void sub_channels_remove(struct storage_provider *provider)
+{
+	for (unsigned i = 1; i <= provider->config.vsp.max_sub_channels; i++) {
+		struct vmbus_channel *offered = provider->channels[i].offered;
+		provider->channels[i].offered = NULL;
+		if (offered)
+			vmbus_offer_remove(offered);
+	}
+}
+
+static void on_close(void *ctx, struct vmbus_channel *bus_channel)
+{
+	struct provider_channel *channel = ctx;
+	struct storage_channel *core = channel->core;
+	(void)bus_channel;
+	channel->core = NULL;
+	if (channel->index == 0)
+		sub_channels_remove(channel->provider);
+	storage_channel_close(core);
+}
+
+static const struct vmbus_provider_ops provider_ops = {
+	.name = "storage",
+	.open = on_open,
+	.close = on_close,
+	.ready = on_ready,
+};
+
+/* ---- offers -------------------------------------------------------------------------------- */
+
+static struct vmbus_offer offer_make(struct storage_provider *provider, unsigned index)
+{
+	struct vmbus_offer offer = {
+		.interface_id = guid_storage,
+		.instance_id = provider->config.instance_id,
+		.subchannel_index = (uint16_t)index,
+		.ops = &provider_ops,
+		.ctx = &provider->channels[index],
+	};
+	if (provider->config.vsp.is_ide) {
+		const struct storage_ide_offer_wire ide = {
+			.path = provider->config.vsp.ide_channel,
+			.target = provider->config.ide_device,
+			.flags = STORAGE_IDE_OFFER_FLAG_IDE,
+		};
+		offer.interface_id = guid_ide;
+		offer.flags = VMBUS_OFFER_ENUMERATE_DEVICE_INTERFACE;
+		offer.instance_id = (struct guid)GUID_INIT(
+			ide.path, ide.target, 0x8899, 0x0000, 0x000000000000);
+		memcpy(offer.user_data, &ide, sizeof ide);
+	}
+	return offer;
+}
+
+static int sub_channel_offer(struct storage_provider *provider, unsigned index)
+{
+	const struct vmbus_offer offer = offer_make(provider, index);
+	return vmbus_offer_add(provider->bus, &offer, &provider->channels[index].offered);
+}
+
+int storage_provider_create(struct vmbus_bus *bus, const struct storage_provider_config *config,
+	struct storage_provider **out)
+{
+	const size_t channels = (size_t)config->vsp.max_sub_channels + 1;
+	struct storage_provider *provider = calloc(
+		1, sizeof *provider + channels * sizeof provider->channels[0]);
+	if (!provider)
+		return -ENOMEM;
+	provider->bus = bus;
+	provider->config = *config;
+	for (size_t i = 0; i < channels; i++) {
+		provider->channels[i].provider = provider;
+		provider->channels[i].index = (uint16_t)i;
+	}
+	int result = storage_vsp_create(&config->vsp, &vsp_ops, provider, &provider->vsp);
+	if (result < 0)
+		goto fail;
+	provider->extended_bytes =
+		PACKET_GPA_DIRECT_HEADER_BYTES + PACKET_GPA_RANGE_HEADER_BYTES +
+		(storage_vsp_max_transfer_bytes(provider->vsp) / GUEST_PAGE_BYTES + 1) * 8;
+	provider->extended = malloc(provider->extended_bytes);
+	result = -ENOMEM;
+	if (!provider->extended)
+		goto fail;
+	const struct vmbus_offer offer = offer_make(provider, 0);
+	result = vmbus_offer_add(bus, &offer, &provider->channels[0].offered);
+	if (result < 0)
+		goto fail;
+	*out = provider;
+	return 0;
+fail:
+	storage_provider_destroy(provider);
+	return result;
+}
+
+struct storage_vsp *storage_provider_vsp(struct storage_provider *provider)
+{
+	return provider->vsp;
+}
+
+void storage_provider_remove(struct storage_provider *provider)
+{
+	struct vmbus_channel *offered = provider->channels[0].offered;
+	sub_channels_remove(provider);
+	provider->channels[0].offered = NULL;
+	if (offered)
+		vmbus_offer_remove(offered);
+}
+
+bool storage_provider_is_idle(const struct storage_provider *provider)
+{
+	for (unsigned i = 0; i <= provider->config.vsp.max_sub_channels; i++)
+		if (provider->channels[i].open)
+			return false;
+	return true;
+}
+
+void storage_provider_destroy(struct storage_provider *provider)
+{
+	if (!provider)
+		return;
+	storage_vsp_destroy(provider->vsp);
+	free(provider->extended);
+	free(provider);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A store in memory. Every request completes inside store_submit(); a request
+ * costs its copy and little else, so that it shows what the path to it costs.
+ */
+#include "host/vsp/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct store_ram {
+	struct store base; /* first: store_ops get its address */
+	uint8_t *bytes;	   /* owned; base.capacity_bytes */
+};
+
+static void ram_read(const uint8_t *from, const struct iovec *iov, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(iov[i].iov_base, from, iov[i].iov_len);
+		from += iov[i].iov_len;
+	}
+}
+
+static void ram_write(uint8_t *to, const struct iovec *iov, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		to += iov[i].iov_len;
+	}
+}
+
+static void ram_submit(struct store *store, struct store_request *request)
+{
+	struct store_ram *ram = (struct store_ram *)store;
+	uint8_t *at = ram->bytes + request->offset;
+	switch (request->op) {
+	case STORE_READ:
+		ram_read(at, request->iov, request->iov_count);
+		break;
+	case STORE_WRITE:
+		ram_write(at, request->iov, request->iov_count);
+		break;
+	case STORE_DISCARD:
+	case STORE_WRITE_ZEROES:
+		memset(at, 0, request->bytes);
+		break;
+	default:
+		break;
+	}
+	request->done(request, 0);
+}
+
+static void ram_close(struct store *store)
+{
+	struct store_ram *ram = (struct store_ram *)store;
+	free(ram->bytes);
+	free(ram);
+}
+
+static const struct store_ops ram_ops = {
+	.name = "ram",
+	.submit = ram_submit,
+	.close = ram_close,
+};
+
+int store_ram_create(uint64_t bytes, uint32_t block_bytes, bool is_read_only, struct store **out)
+{
+	if (bytes == 0 || block_bytes == 0 || bytes % block_bytes != 0 || bytes > SIZE_MAX)
+		return -EINVAL;
+	struct store_ram *ram = calloc(1, sizeof *ram);
+	if (!ram)
+		return -ENOMEM;
+	ram->bytes = calloc(1, (size_t)bytes);
+	if (!ram->bytes) {
+		free(ram);
+		return -ENOMEM;
+	}
+	ram->base = (struct store){
+		.ops = &ram_ops,
+		.name = "ram",
+		.capacity_bytes = bytes,
+		.block_bytes = block_bytes,
+		.physical_bytes = block_bytes > 4096 ? block_bytes : 4096,
+		.is_read_only = is_read_only,
+		.has_write_cache = true,
+		.can_discard = !is_read_only,
+	};
+	*out = &ram->base;
+	return 0;
+}
+
+uint8_t *store_ram_bytes(struct store *store)
+{
+	return ((struct store_ram *)store)->bytes;
+}

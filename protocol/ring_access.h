@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The few ways in which a ring touches the words it shares with its peer.
+ *
+ * Everything that protocol/ring.{h,c} reads or writes in a control page goes
+ * through the three functions below, and each call names its place in the
+ * algorithm (enum ring_site). In a product the site is a constant that the
+ * compiler drops. The signalling model (tests/model) defines RING_ACCESS_HOOKS as
+ * a header of its own and so gets every shared access of the real code, in order,
+ * with the place it comes from.
+ *
+ * Ordering:
+ *	ring_load	load-acquire
+ *	ring_store	store-release
+ *	ring_store_full	store-release, then a full barrier: no later access of this
+ *			thread happens before the store is visible to everyone
+ *
+ * On x86-64 the last is one exchange instruction, which is the cheapest full
+ * barrier there is; elsewhere a store and a fence. Thread sanitizer does not know
+ * fences, so it gets the exchange too. All accesses are 4 bytes, naturally
+ * aligned. Sources: R-RING-005, R-RING-006, R-RING-009, R-RING-015, ring.md 6.
+ */
+#ifndef PROTOCOL_RING_ACCESS_H
+#define PROTOCOL_RING_ACCESS_H
+
+#include <stdint.h>
+
+/* Places where a ring touches shared words; ring.md section 6 uses these names. */
+enum ring_site {
+	RING_SITE_OPEN,			/* loads and stores while opening */
+	RING_SITE_WRITE_PUBLISH,	/* in := private in, full barrier */
+	RING_SITE_WRITE_MASK,		/* load interrupt mask after publishing */
+	RING_SITE_WRITE_EMPTY,		/* load out: was the ring empty? */
+	RING_SITE_WRITE_SPACE,		/* load out: is there room now? */
+	RING_SITE_WRITE_WANT,		/* pending := wanted bytes, full barrier */
+	RING_SITE_WRITE_WANT_RECHECK,	/* load out after that */
+	RING_SITE_WRITE_WANT_CLEAR,	/* pending := 0 */
+	RING_SITE_READ_DATA,		/* load in: is there data? */
+	RING_SITE_READ_PUBLISH,		/* out := private out, no barrier */
+	RING_SITE_READ_PUBLISH_PENDING, /* load pending size after that, as a hint */
+	RING_SITE_READ_FLUSH,		/* out := private out, full barrier */
+	RING_SITE_READ_PENDING,		/* load pending size after that */
+	RING_SITE_READ_PENDING_IN,	/* load in: how much room was and is there? */
+	RING_SITE_READ_FEATURES,	/* load the writer's feature word */
+	RING_SITE_READ_MASK,		/* mask := 1 */
+	RING_SITE_READ_ARM,		/* mask := 0, full barrier */
+	RING_SITE_READ_ARM_RECHECK,	/* load in after that */
+	RING_SITE_COUNT
+};
+
+#ifdef RING_ACCESS_HOOKS
+#include RING_ACCESS_HOOKS
+#else
+
+static inline uint32_t ring_load(const uint32_t *word, enum ring_site site)
+{
+	(void)site;
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void ring_store(uint32_t *word, uint32_t value, enum ring_site site)
+{
+	(void)site;
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline void ring_store_full(uint32_t *word, uint32_t value, enum ring_site site)
+{
+	(void)site;
+#if defined(__x86_64__) || defined(__SANITIZE_THREAD__)
+	(void)__atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+#else
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+#endif
+
+#endif

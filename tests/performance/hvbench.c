@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * hvbench: enlightened I/O, measured beside references of the same run. One verb a
+ * topic; the table of verbs below is the whole front.
+ */
+#include "tests/performance/bench.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+	"usage: hvbench VERB [options]\n"
+	"\n"
+	"  ring       what a packet costs, beside a bare queue and memcpy\n"
+	"  doorbell   waking a peer: awake, asleep, saturated, idle\n"
+	"\n"
+	"  --json           results for machines\n"
+	"  --html FILE      results with plots\n"
+	"  --rounds N       rounds of each case, 5 to 101 (default 9)\n"
+	"  --soak N         doorbell: packets of the lost-wake-up soak (default 10000000)\n"
+	"  --help\n"
+	"\n"
+	"Ratios come first: subject / reference, medians of interleaved rounds.\n"
+	"example: hvbench ring --rounds 15 --html ring.html\n";
+
+struct options {
+	bool is_json;
+	const char *html;
+	unsigned rounds;
+	uint64_t soak;
+};
+
+static void ring_verb(struct report *report, const struct options *options)
+{
+	(void)options;
+	bench_ring(report);
+}
+
+static void doorbell_verb(struct report *report, const struct options *options)
+{
+	bench_doorbell(report, options->soak);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct report *report, const struct options *options);
+} verbs[] = {
+	{"ring", ring_verb},
+	{"doorbell", doorbell_verb},
+};
+
+static int number_parse(
+	const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *out)
+{
+	char *end;
+	*out = strtoull(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out >= least && *out <= most)
+		return 0;
+	fprintf(stderr, "hvbench: %s: \"%s\" is not a number from %llu to %llu\n", option, text,
+		(unsigned long long)least, (unsigned long long)most);
+	return -1;
+}
+
+/* 0: go on; 1: help was printed; -1: a mistake was reported. */
+static int options_parse(int argc, char **argv, struct options *out)
+{
+	static const struct option long_options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"html", required_argument, NULL, 'h'},
+		{"rounds", required_argument, NULL, 'r'},
+		{"soak", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, '?' + 256},
+		{NULL, 0, NULL, 0},
+	};
+	*out = (struct options){.rounds = 9, .soak = 10000000};
+	uint64_t number;
+	for (int key; (key = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+		switch (key) {
+		case 'j':
+			out->is_json = true;
+			break;
+		case 'h':
+			out->html = optarg;
+			break;
+		case 'r':
+			if (number_parse("--rounds", optarg, 5, MEASURE_ROUNDS_MAX, &number) != 0)
+				return -1;
+			out->rounds = (unsigned)number;
+			break;
+		case 's':
+			if (number_parse("--soak", optarg, 1000, 1000000000000, &out->soak) != 0)
+				return -1;
+			break;
+		case '?' + 256:
+			fputs(help_text, stdout);
+			return 1;
+		default:
+			fputs("hvbench: see hvbench --help\n", stderr);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct report report;
+	struct options options;
+	const int parsed = options_parse(argc, argv, &options);
+	if (parsed != 0)
+		return parsed > 0 ? 0 : 2;
+	if (optind + 1 != argc) {
+		fputs("hvbench: give one verb, such as ring; see hvbench --help\n", stderr);
+		return 2;
+	}
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (strcmp(argv[optind], verbs[i].name) != 0)
+			continue;
+		report_begin(&report, options.rounds, options.is_json);
+		verbs[i].run(&report, &options);
+		return report_end(&report, options.html);
+	}
+	fprintf(stderr, "hvbench: \"%s\" is not a verb; see hvbench --help\n", argv[optind]);
+	return 2;
+}

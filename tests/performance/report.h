@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Results of hvbench for people (a table, as they come), for machines (JSON) and for
+ * a browser (one self-contained HTML file with plots).
+ */
+#ifndef TESTS_PERFORMANCE_REPORT_H
+#define TESTS_PERFORMANCE_REPORT_H
+
+#include "tests/performance/measure.h"
+
+#define REPORT_RESULTS_MAX 256u
+
+struct report {
+	struct measure_machine machine;
+	unsigned rounds;
+	bool is_json;
+	unsigned count;
+	struct measure_result results[REPORT_RESULTS_MAX];
+};
+
+/* Measure the machine and print the head of the table (unless JSON was asked for). */
+void report_begin(struct report *report, unsigned rounds, bool is_json);
+/* Measure `c` and print its row. The case and its strings must outlive the report. */
+void report_case(struct report *report, const struct measure_case *c);
+/*
+ * Print JSON if asked for; write `html_path` unless NULL. Returns the exit status:
+ * 0 if every measurement could be made, else 1. A goal that was missed is no failure of the
+ * program: it is in the table.
+ */
+int report_end(struct report *report, const char *html_path);
+
+#endif

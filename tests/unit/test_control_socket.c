@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The control socket: its name, its clients, its bounds. One thread.
+ */
+#include "host/vmwp/control_socket.h"
+#include "tests/harness.h"
+#include "tests/unit/control_server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char *on_line(void *ctx, const char *line, size_t len)
+{
+	const struct server *server = ctx;
+	if (server->answer_bytes > 0) {
+		char *answer = malloc(server->answer_bytes + 1);
+		memset(answer, 'x', server->answer_bytes);
+		answer[server->answer_bytes] = '\0';
+		return answer;
+	}
+	char *answer = malloc(64);
+	snprintf(answer, 64, "%zu:%.*s", len, len < 20 ? (int)len : 20, line);
+	return answer;
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	strcpy(name.sun_path, path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(connect(fd, (const struct sockaddr *)&name, sizeof name), 0);
+	return fd;
+}
+
+/* Send all, letting the server run; false once it has hung up. */
+static bool say(struct server *server, int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN)
+			return false;
+		if (n > 0) {
+			bytes += n;
+			len -= (size_t)n;
+		}
+		loop_settle(&server->loop);
+	}
+	return true;
+}
+
+/* What the server has sent so far, NUL-terminated; *is_open: it has not hung up. */
+static char *hear(struct server *server, int fd, bool *is_open)
+{
+	size_t size = 4 * CONTROL_OUTPUT_MAX_BYTES;
+	char *text = malloc(size + 1);
+	size_t used = 0;
+	*is_open = true;
+	for (;;) {
+		loop_settle(&server->loop);
+		ssize_t n = recv(fd, text + used, size - used, 0);
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			*is_open = false;
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+	}
+	text[used] = '\0';
+	return text;
+}
+
+static void expect_heard(struct server *server, int fd, const char *want, bool want_open)
+{
+	bool is_open;
+	char *text = hear(server, fd, &is_open);
+	CU_ASSERT_STRING_EQUAL(text, want);
+	CU_ASSERT_EQUAL(is_open, want_open);
+	free(text);
+}
+
+/* --- the name ----------------------------------------------------------------------------- */
+
+static void name_is_a_socket_of_the_owner_alone(void)
+{
+	mode_t before = umask(0);
+	struct server server;
+	server_start(&server, on_line);
+	struct stat st;
+	CU_ASSERT_EQUAL(stat(server.path, &st), 0);
+	CU_ASSERT_EQUAL(st.st_mode, S_IFSOCK | 0600);
+	umask(before);
+	control_socket_destroy(server.socket);
+	CU_ASSERT_EQUAL(stat(server.path, &st), -1);
+	server.socket = NULL;
+	server_stop(&server);
+}
+
+static void name_of_a_live_worker_is_refused(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	struct control_socket *second = NULL;
+	CU_ASSERT_EQUAL(server_listen(&server, &second), -EADDRINUSE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.error.text, "a running worker uses it"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.error.text, server.path));
+	int fd = dial(server.path);
+	say(&server, fd, "hi\n", 3);
+	expect_heard(&server, fd, "2:hi\n", true);
+	close(fd);
+	server_stop(&server);
+}
+
+static void name_of_a_dead_worker_is_taken(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	/* A worker that was killed leaves the name of a socket that nobody listens on. */
+	control_socket_destroy(server.socket);
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	strcpy(name.sun_path, server.path);
+	int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(bind(dead, (const struct sockaddr *)&name, sizeof name), 0);
+	close(dead);
+	CU_ASSERT_EQUAL(server_listen(&server, &server.socket), 0);
+	int fd = dial(server.path);
+	say(&server, fd, "hi\n", 3);
+	expect_heard(&server, fd, "2:hi\n", true);
+	close(fd);
+	server_stop(&server);
+}
+
+static void name_of_another_file_is_not_touched(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	control_socket_destroy(server.socket);
+	server.socket = NULL;
+	int fd = open(server.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	CU_ASSERT_EQUAL(write(fd, "data", 4), 4);
+	close(fd);
+	CU_ASSERT_EQUAL(server_listen(&server, &server.socket), -EEXIST);
+	struct stat st;
+	CU_ASSERT_EQUAL(stat(server.path, &st), 0);
+	CU_ASSERT_EQUAL(st.st_size, 4);
+	unlink(server.path);
+	/* Nor is what a symbolic link leads to. */
+	CU_ASSERT_EQUAL(symlink("/dev/null", server.path), 0);
+	CU_ASSERT_EQUAL(server_listen(&server, &server.socket), -EEXIST);
+	server_stop(&server);
+}
+
+static void name_taken_by_another_is_left_at_the_end(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	unlink(server.path);
+	int fd = open(server.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close(fd);
+	control_socket_destroy(server.socket);
+	server.socket = NULL;
+	struct stat st;
+	CU_ASSERT_EQUAL(stat(server.path, &st), 0);
+	server_stop(&server);
+}
+
+static void name_is_bounded_and_its_folder_must_exist(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	char good[80];
+	strcpy(good, server.path);
+	struct control_socket *second = NULL;
+	const struct control_loop loop = {.ctx = &server.loop};
+	char path[200];
+	memset(path, 'x', sizeof path);
+	path[108] = '\0';
+	CU_ASSERT_EQUAL(
+		control_socket_create(path, &loop, on_line, &server, &second, &server.error),
+		-ENAMETOOLONG);
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.error.text, "108 bytes: give 1 to 107"));
+	CU_ASSERT_EQUAL(control_socket_create("", &loop, on_line, &server, &second, &server.error),
+		-EINVAL);
+	snprintf(path, sizeof path, "%s/none/socket", server.folder);
+	CU_ASSERT_EQUAL(
+		control_socket_create(path, &loop, on_line, &server, &second, &server.error),
+		-ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.error.text, "make the folder first"));
+	server_stop(&server);
+}
+
+/* --- clients ------------------------------------------------------------------------------ */
+
+static void client_lines_may_come_in_any_pieces(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	int fd = dial(server.path);
+	static const char lines[] = "one\n\nthree\n";
+	for (size_t i = 0; i < sizeof lines - 1; i++)
+		CU_ASSERT_TRUE(say(&server, fd, lines + i, 1));
+	expect_heard(&server, fd, "3:one\n0:\n5:three\n", true);
+	CU_ASSERT_TRUE(say(&server, fd, lines, sizeof lines - 1));
+	expect_heard(&server, fd, "3:one\n0:\n5:three\n", true);
+	/* The end of its input ends the client; half a line is no command. */
+	say(&server, fd, "four\nfi", 7);
+	shutdown(fd, SHUT_WR);
+	expect_heard(&server, fd, "4:four\n", false);
+	close(fd);
+	CU_ASSERT_EQUAL(statistics_of(&server).clients, 0);
+	CU_ASSERT_EQUAL(statistics_of(&server).requests, 7);
+	CU_ASSERT_EQUAL(statistics_of(&server).dropped, 0);
+	server_stop(&server);
+}
+
+static void client_line_of_64_kib_is_the_longest(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	static char line[CONTROL_LINE_MAX_BYTES + 2];
+	memset(line, 'z', sizeof line);
+	line[CONTROL_LINE_MAX_BYTES] = '\n';
+	int fd = dial(server.path);
+	CU_ASSERT_TRUE(say(&server, fd, line, CONTROL_LINE_MAX_BYTES + 1));
+	expect_heard(&server, fd, "65536:zzzzzzzzzzzzzzzzzzzz\n", true);
+	line[CONTROL_LINE_MAX_BYTES] = 'z';
+	(void)say(&server, fd, line, CONTROL_LINE_MAX_BYTES + 1);
+	expect_heard(&server, fd, "65537:zzzzzzzzzzzzzzzzzzzz\n", false);
+	close(fd);
+	CU_ASSERT_EQUAL(statistics_of(&server).dropped, 1);
+	CU_ASSERT_EQUAL(statistics_of(&server).clients, 0);
+	server_stop(&server);
+}
+
+static void client_that_does_not_read_is_dropped_at_the_bound(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	server.answer_bytes = 64 * 1024;
+	int idle = dial(server.path);
+	int slow = dial(server.path);
+	unsigned asked = 0;
+	while (asked < 1000 && say(&server, slow, "x\n", 2))
+		asked++;
+	CU_ASSERT_TRUE(asked >= CONTROL_OUTPUT_MAX_BYTES / server.answer_bytes);
+	CU_ASSERT_TRUE(asked < 100);
+	CU_ASSERT_EQUAL(statistics_of(&server).dropped, 1);
+	CU_ASSERT_EQUAL(statistics_of(&server).clients, 1);
+	close(slow);
+	server.answer_bytes = 0;
+	say(&server, idle, "x\n", 2);
+	expect_heard(&server, idle, "1:x\n", true);
+	close(idle);
+	server_stop(&server);
+}
+
+static void client_that_reads_late_gets_everything(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	server.answer_bytes = 200 * 1024;
+	int fd = dial(server.path);
+	for (unsigned i = 0; i < 4; i++)
+		CU_ASSERT_TRUE(say(&server, fd, "x\n", 2));
+	shutdown(fd, SHUT_WR);
+	bool is_open;
+	char *text = hear(&server, fd, &is_open);
+	CU_ASSERT_EQUAL(strlen(text), 4 * (server.answer_bytes + 1));
+	CU_ASSERT_FALSE(is_open);
+	free(text);
+	close(fd);
+	CU_ASSERT_EQUAL(statistics_of(&server).dropped, 0);
+	server_stop(&server);
+}
+
+static void client_that_vanishes_with_answers_due_is_forgotten(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	server.answer_bytes = 500 * 1024;
+	int fd = dial(server.path);
+	say(&server, fd, "x\n", 2);
+	close(fd);
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL(statistics_of(&server).clients, 0);
+	server_stop(&server);
+}
+
+static void eighth_client_is_served_and_the_ninth_is_told(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	int fds[CONTROL_CLIENTS_MAX + 1];
+	for (unsigned i = 0; i <= CONTROL_CLIENTS_MAX; i++) {
+		fds[i] = dial(server.path);
+		loop_settle(&server.loop);
+	}
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		say(&server, fds[i], "x\n", 2);
+		expect_heard(&server, fds[i], "1:x\n", true);
+	}
+	bool is_open;
+	char *text = hear(&server, fds[CONTROL_CLIENTS_MAX], &is_open);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"ok\":false"));
+	CU_ASSERT_FALSE(is_open);
+	free(text);
+	CU_ASSERT_EQUAL(statistics_of(&server).refused, 1);
+	/* A place that is given back is given again. */
+	close(fds[0]);
+	close(fds[CONTROL_CLIENTS_MAX]);
+	loop_settle(&server.loop);
+	fds[0] = dial(server.path);
+	say(&server, fds[0], "x\n", 2);
+	expect_heard(&server, fds[0], "1:x\n", true);
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		close(fds[i]);
+	server_stop(&server);
+}
+
+static void clients_are_refused_when_descriptors_run_out(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	int fd = dial(server.path);
+	struct rlimit before;
+	getrlimit(RLIMIT_NOFILE, &before);
+	struct rlimit tight = {.rlim_cur = (rlim_t)fd + 1, .rlim_max = before.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &tight);
+	/* Every number below the limit is taken, so accept() has none. */
+	int fillers[64];
+	unsigned count = 0;
+	while (count < 64 && (fillers[count] = dup(0)) >= 0)
+		count++;
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL(statistics_of(&server).refused, 1);
+	CU_ASSERT_EQUAL(statistics_of(&server).clients, 0);
+	while (count > 0)
+		close(fillers[--count]);
+	setrlimit(RLIMIT_NOFILE, &before);
+	close(fd);
+	server_stop(&server);
+}
+
+static const struct test tests[] = {
+	TEST(name_is_a_socket_of_the_owner_alone),
+	TEST(name_of_a_live_worker_is_refused),
+	TEST(name_of_a_dead_worker_is_taken),
+	TEST(name_of_another_file_is_not_touched),
+	TEST(name_taken_by_another_is_left_at_the_end),
+	TEST(name_is_bounded_and_its_folder_must_exist),
+	TEST(client_lines_may_come_in_any_pieces),
+	TEST(client_line_of_64_kib_is_the_longest),
+	TEST(client_that_does_not_read_is_dropped_at_the_bound),
+	TEST(client_that_reads_late_gets_everything),
+	TEST(client_that_vanishes_with_answers_due_is_forgotten),
+	TEST(eighth_client_is_served_and_the_ninth_is_told),
+	TEST(clients_are_refused_when_descriptors_run_out),
+};
+TEST_MAIN("control_socket", tests)

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The command line of vmwp run: what it takes, and what it says about each mistake. */
+#include "host/vmwp/options.h"
+#include "protocol/vmbus.h"
+#include "tests/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WORDS_MAX 32u
+
+static char complaint[1024];
+
+/* Parse a command line of words separated by spaces; stderr goes to `complaint`. */
+static int parse(const char *line, struct options *out)
+{
+	static char text[512];
+	char *words[WORDS_MAX] = {"run"};
+	int count = 1;
+	snprintf(text, sizeof text, "%s", line);
+	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
+		words[count++] = word;
+	FILE *file = tmpfile();
+	fflush(stderr);
+	const int saved = dup(STDERR_FILENO);
+	dup2(fileno(file), STDERR_FILENO);
+	const int result = options_parse(count, words, out);
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	rewind(file);
+	complaint[fread(complaint, 1, sizeof complaint - 1, file)] = '\0';
+	fclose(file);
+	return result;
+}
+
+static void options_have_the_documented_defaults(void)
+{
+	struct options o;
+	CU_ASSERT_EQUAL(parse("--guest g.sock", &o), 0);
+	CU_ASSERT_STRING_EQUAL(o.guest_socket, "g.sock");
+	CU_ASSERT_PTR_NULL(o.control_socket);
+	CU_ASSERT_EQUAL(o.memory_bytes, 64u << 20);
+	CU_ASSERT_EQUAL(o.vp_count, 1);
+	CU_ASSERT_EQUAL(o.channels_max, 4);
+	CU_ASSERT_EQUAL(o.heartbeat_period_ms, 2000);
+	CU_ASSERT_EQUAL(o.spin_ns, 50000);
+	CU_ASSERT_EQUAL(o.disk_count, 0);
+	CU_ASSERT_FALSE(o.is_once);
+}
+
+static void options_take_disks_with_and_without_addresses(void)
+{
+	struct options o;
+	CU_ASSERT_EQUAL(parse("--guest g --disk a.img,ro,block=4096 --dvd b.iso,target=0 "
+			      "--ram-disk 1M,controller=2,target=5,lun=7 --disk c.img,direct",
+				&o),
+		0);
+	CU_ASSERT_EQUAL_FATAL(o.disk_count, 4);
+	CU_ASSERT_STRING_EQUAL(o.disks[0].path, "a.img");
+	CU_ASSERT(o.disks[0].is_read_only);
+	CU_ASSERT_EQUAL(o.disks[0].block_bytes, 4096);
+	CU_ASSERT_EQUAL(o.disks[0].target, 1); /* 0 was asked for by the DVD */
+	CU_ASSERT_EQUAL(o.disks[1].kind, DISK_DVD);
+	CU_ASSERT(o.disks[1].is_read_only);
+	CU_ASSERT_EQUAL(o.disks[1].target, 0);
+	CU_ASSERT_EQUAL(o.disks[2].ram_bytes, 1u << 20);
+	CU_ASSERT_EQUAL(o.disks[2].controller, 2);
+	CU_ASSERT_EQUAL(o.disks[2].target, 5);
+	CU_ASSERT_EQUAL(o.disks[2].lun, 7);
+	CU_ASSERT(o.disks[3].is_direct);
+	CU_ASSERT_EQUAL(o.disks[3].target, 2);
+}
+
+static void options_take_the_largest_and_smallest_values(void)
+{
+	struct options o;
+	CU_ASSERT_EQUAL(parse("--guest g --memory 1M --vps 64 --channels 64 --spin 0 --heartbeat 0 "
+			      "--max-version 0.13 --disk a,target=63,lun=254,controller=3",
+				&o),
+		0);
+	CU_ASSERT_EQUAL(o.version_max, VMBUS_VERSION_0_13);
+	CU_ASSERT_EQUAL(o.disks[0].lun, 254);
+	CU_ASSERT_EQUAL(parse("--guest g --memory 64G --max-version 6.0", &o), 0);
+	CU_ASSERT_EQUAL(o.memory_bytes, 64ull << 30);
+	CU_ASSERT_EQUAL(o.version_max, VMBUS_VERSION_6_0);
+}
+
+static void options_name_each_mistake_and_what_to_write(void)
+{
+	static const struct {
+		const char *line;
+		const char *says; /* part of the one line on stderr */
+	} mistakes[] = {
+		{"", "--guest SOCKET is missing"},
+		{"--guest g stray", "\"stray\" is not an option"},
+		{"--guest g --vps 0", "--vps: \"0\" is not a number from 1 to 64"},
+		{"--guest g --vps 65", "from 1 to 64"},
+		{"--guest g --vps 2x", "\"2x\""},
+		{"--guest g --vps -1", "\"-1\""},
+		{"--guest g --memory 1K", "--memory: \"1K\""},
+		{"--guest g --memory 65G", "from 1M to 64G"},
+		{"--guest g --memory 4100K", ""},
+		{"--guest g --memory 1048577", "--memory"},
+		{"--guest g --memory 99999999999999999999", "--memory"},
+		{"--guest g --max-version 5.4", "5.3 or 6.0"},
+		{"--guest g --max-version five", "five"},
+		{"--guest g --log loud", "use error, warning, info or debug"},
+		{"--guest g --disk ,ro", "a path is missing"},
+		{"--guest g --disk a,rw", "\"rw\" is not known"},
+		{"--guest g --disk a,block=1024", "use 512 or 4096"},
+		{"--guest g --disk a,target=64", "from 0 to 63"},
+		{"--guest g --disk a,lun=255", "from 0 to 254"},
+		{"--guest g --disk a,controller=4", "from 0 to 3"},
+		{"--guest g --disk a,target=", "\"\""},
+		{"--guest g --disk a,target=1 --disk b,target=1", "taken twice"},
+		{"--guest g --ram-disk 1000", "is not a size from 4K"},
+		{"--guest g --ram-disk 0", "is not a size"},
+		{"--guest g --channels 0", "--channels"},
+		{"--guest", "requires an argument"},
+		{"--gest g", "unrecognized option"},
+	};
+	for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+		struct options o;
+		const int result = parse(mistakes[i].line, &o);
+		const bool is_fine = mistakes[i].says[0] == '\0';
+		if (result != (is_fine ? 0 : -1) || strstr(complaint, mistakes[i].says) == NULL) {
+			printf("    %s -> %d: %s\n", mistakes[i].line, result, complaint);
+			CU_FAIL("the mistake was not reported as expected");
+		}
+	}
+}
+
+static void options_refuse_one_disk_more_than_the_limit(void)
+{
+	struct options o = {0};
+	char *argv[3 + 2 * (OPTIONS_DISKS_MAX + 1)] = {"run", "--guest", "g"};
+	int argc = 3;
+	char path[] = "a";
+	for (unsigned i = 0; i < OPTIONS_DISKS_MAX; i++) {
+		argv[argc++] = "--disk";
+		argv[argc++] = path;
+	}
+	CU_ASSERT_EQUAL(options_parse(argc, argv, &o), 0);
+	CU_ASSERT_EQUAL(o.disk_count, OPTIONS_DISKS_MAX);
+	CU_ASSERT_EQUAL(o.disks[63].target, 63);
+}
+
+static void sizes_have_binary_suffixes_and_do_not_wrap(void)
+{
+	uint64_t bytes;
+	CU_ASSERT_EQUAL(options_size_parse("4096", &bytes), 0);
+	CU_ASSERT_EQUAL(bytes, 4096);
+	CU_ASSERT_EQUAL(options_size_parse("3g", &bytes), 0);
+	CU_ASSERT_EQUAL(bytes, 3ull << 30);
+	CU_ASSERT_EQUAL(options_size_parse("16777215T", &bytes), 0);
+	CU_ASSERT_EQUAL(options_size_parse("16777216T", &bytes), -1);
+	CU_ASSERT_EQUAL(options_size_parse("1MiB", &bytes), -1);
+	CU_ASSERT_EQUAL(options_size_parse("", &bytes), -1);
+	CU_ASSERT_EQUAL(options_size_parse("-1", &bytes), -1);
+}
+
+static const struct test tests[] = {
+	TEST(options_have_the_documented_defaults),
+	TEST(options_take_disks_with_and_without_addresses),
+	TEST(options_take_the_largest_and_smallest_values),
+	TEST(options_name_each_mistake_and_what_to_write),
+	TEST(options_refuse_one_disk_more_than_the_limit),
+	TEST(sizes_have_binary_suffixes_and_do_not_wrap),
+};
+TEST_MAIN("options", tests)

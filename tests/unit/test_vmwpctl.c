@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The program vmwpctl against a control socket: what it sends, what it prints, and how it
+ * names each mistake. The server runs in the test, the program is a child.
+ */
+#include "tests/harness.h"
+#include "tests/unit/control_server.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Where the program is: $VMWPCTL, or bin/ beside the folder of tests. */
+static const char *program_path(void)
+{
+	static char path[4096];
+	const char *given = getenv("VMWPCTL");
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 32);
+	if (given != NULL)
+		return given;
+	if (n < 0)
+		return NULL;
+	path[n] = '\0';
+	strcat(dirname(dirname(dirname(path))), "/bin/vmwpctl");
+	return access(path, X_OK) == 0 ? path : NULL;
+}
+
+/* Run `program arguments…`, serving meanwhile. Returns its exit status, output in `out`. */
+static int run(struct server *server, char *const *argv, char *out, size_t size)
+{
+	int pipes[2];
+	CU_ASSERT_EQUAL_FATAL(pipe2(pipes, O_CLOEXEC), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		dup2(pipes[1], STDOUT_FILENO);
+		dup2(pipes[1], STDERR_FILENO);
+		execv(argv[0], argv);
+		_exit(126);
+	}
+	close(pipes[1]);
+	fcntl(pipes[0], F_SETFL, O_NONBLOCK);
+	size_t used = 0;
+	ssize_t n = -1;
+	while (n != 0) {
+		/* Wakes for the server's clients, and in any case soon for the child's end. */
+		loop_turn(&server->loop, 5);
+		n = read(pipes[0], out + used, size - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	out[used] = '\0';
+	close(pipes[0]);
+	int status = 0;
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+struct program_case {
+	const char *arguments[10]; /* "@": the socket */
+	int status;
+	const char *part; /* of the output */
+};
+
+static void run_cases(struct server *server, const struct program_case *cases, size_t count)
+{
+	const char *program = program_path();
+	for (size_t i = 0; i < count; i++) {
+		char *argv[12] = {(char *)program};
+		for (size_t a = 0; cases[i].arguments[a] != NULL; a++)
+			argv[a + 1] = strcmp(cases[i].arguments[a], "@") == 0
+					      ? server->path
+					      : (char *)cases[i].arguments[a];
+		char out[8192];
+		int status = run(server, argv, out, sizeof out);
+		CU_ASSERT_EQUAL(status, cases[i].status);
+		CU_ASSERT_PTR_NOT_NULL(strstr(out, cases[i].part));
+		if (status != cases[i].status || strstr(out, cases[i].part) == NULL)
+			printf("    case %zu: status %d, output <<%s>>\n", i, status, out);
+	}
+}
+
+static char *on_program_line(void *ctx, const char *line, size_t len)
+{
+	(void)ctx;
+	json_t *request = json_loadb(line, len, 0, NULL);
+	const char *command = json_string_value(json_object_get(request, "command"));
+	char *answer;
+	if (command != NULL && strcmp(command, "detach") == 0)
+		answer = strdup("{\"id\":1,\"ok\":false,\"error\":\"detach: no such device\"}");
+	else if (command != NULL && strcmp(command, "shutdown") == 0)
+		answer = strdup("no JSON");
+	else {
+		json_t *root = json_pack("{s:i, s:b, s:O}", "id", 1, "ok", 1, "result", request);
+		answer = json_dumps(root, JSON_COMPACT);
+		json_decref(root);
+	}
+	json_decref(request);
+	return answer;
+}
+
+static void program_sends_what_it_was_told(void)
+{
+	if (program_path() == NULL) {
+		test_skip("build/bin/vmwpctl is not built");
+		return;
+	}
+	static const struct program_case cases[] = {
+		{{"@", "status"}, 0, "command    status\n"},
+		{{"--json", "@", "status"}, 0, "\"command\": \"status\""},
+		{{"@", "statistics"}, 0, "statistics"},
+		{{"@", "heartbeat"}, 0, "heartbeat"},
+		{{"@", "attach", "disk", "/a.img", "--target", "5", "--read-only", "--json"}, 0,
+			"\"kind\": \"disk\",\n    \"path\": \"/a.img\",\n    \"target\": 5,\n"
+			"    \"read_only\": true\n"},
+		{{"--lun=3", "--controller=1", "@", "attach", "dvd", "b.iso", "--json"}, 0,
+			"/b.iso\",\n    \"controller\": 1,\n    \"lun\": 3\n"},
+		{{"@", "detach", "--target=1"}, 1, "vmwpctl: detach: no such device\n"},
+		{{"@", "shutdown"}, 1, "does not answer like a worker"},
+	};
+	struct server server;
+	server_start(&server, on_program_line);
+	run_cases(&server, cases, sizeof cases / sizeof cases[0]);
+	server_stop(&server);
+}
+
+static void program_names_each_usage_mistake(void)
+{
+	if (program_path() == NULL) {
+		test_skip("build/bin/vmwpctl is not built");
+		return;
+	}
+	static const struct program_case cases[] = {
+		{{NULL}, 2, "which worker?"},
+		{{"@"}, 2, "give a verb"},
+		{{"@", "frobnicate"}, 2, "'frobnicate' is not a verb"},
+		{{"@", "status", "now"}, 2, "status takes 0 operands, not 1"},
+		{{"@", "status", "--target", "1"}, 2, "status takes no --target"},
+		{{"@", "detach"}, 2, "give --target"},
+		{{"@", "detach", "--target", "64"}, 2, "'64' is not a number from 0 to 63"},
+		{{"@", "detach", "--target", "1x"}, 2, "'1x' is not a number"},
+		{{"@", "detach", "--target", ""}, 2, "'' is not a number"},
+		{{"@", "detach", "--target", "1", "--read-only"}, 2, "takes no --read-only"},
+		{{"@", "attach", "disk"}, 2, "attach takes 2 operands, not 1"},
+		{{"@", "attach", "tape", "x"}, 2, "'tape' is not a kind"},
+		{{"@", "attach", "disk", ""}, 2, "the path is empty"},
+		{{"@", "status", "--timeout", "0"}, 2, "'0' is not a number from 1"},
+		{{"@", "status", "--colour"}, 2, "unrecognized option"},
+		{{"--help"}, 0, "Example:\n  vmwpctl "},
+	};
+	struct server server;
+	server_start(&server, on_program_line);
+	run_cases(&server, cases, sizeof cases / sizeof cases[0]);
+	CU_ASSERT_EQUAL(statistics_of(&server).accepted, 0);
+	server_stop(&server);
+}
+
+static void program_says_why_a_worker_is_not_reached(void)
+{
+	if (program_path() == NULL) {
+		test_skip("build/bin/vmwpctl is not built");
+		return;
+	}
+	static const struct program_case missing[] = {
+		{{"/tmp/no/such/socket", "status"}, 1, "is the worker running"},
+		{{"/dev/null", "status"}, 1, "the worker that made it has ended"},
+	};
+	struct server server;
+	server_start(&server, on_program_line);
+	run_cases(&server, missing, 2);
+	/* A socket that accepts and stays silent: the listener is not served. */
+	struct poll_loop served = server.loop;
+	server.loop.count = 0;
+	static const struct program_case silent[] = {
+		{{"@", "status", "--timeout", "1"}, 1, "timed out (the worker does not answer"},
+	};
+	run_cases(&server, silent, 1);
+	server.loop = served;
+	server_stop(&server);
+}
+
+static const struct test tests[] = {
+	TEST(program_sends_what_it_was_told),
+	TEST(program_names_each_usage_mistake),
+	TEST(program_says_why_a_worker_is_not_reached),
+};
+TEST_MAIN("vmwpctl", tests)
