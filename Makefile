@@ -97,10 +97,11 @@ $(B)/bin/$(1): $(call OBJECT,$($(1)_SRCS)) $(LIB_FILES)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call PROGRAM_RULE,$(program))))
 
+$(filter $(B)/tests/loopback/test_stack_%,$(TEST_FILES)): $(call OBJECT,$(STACK_SRCS))
 $(B)/tests/%: $(B)/obj/tests/%.o $(call OBJECT,$(HARNESS_SRCS)) $(LIB_FILES)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
-	$(Q)$(LINK) $< $(call OBJECT,$(HARNESS_SRCS)) -Wl,--start-group $(LIB_FILES) -Wl,--end-group \
+	$(Q)$(LINK) $(filter %.o,$^) -Wl,--start-group $(LIB_FILES) -Wl,--end-group \
 		$(PKG_LIBS) -lcunit -lm -lpthread -o $@
 
 # A fuzz target replays its corpus here; make fuzz builds it again with libFuzzer.

@@ -30,10 +30,27 @@ vsc_SRCS := \
 	guest/vsc/storage_vsc_scsi.c \
 	guest/vsc/storage_vsc_submit.c \
 
+LIBS += vscdisk
+vscdisk_SRCS := \
+	guest/vsc/vsc_disk_arena.c \
+	guest/vsc/vsc_disk_fuse.c \
+	guest/vsc/vsc_disk_guest.c \
+	guest/vsc/vsc_disk_io.c \
+	guest/vsc/vsc_disk_log.c \
+	guest/vsc/vsc_disk_notify.c \
+	guest/vsc/vsc_disk_ops.c \
+	guest/vsc/vsc_disk_options.c \
+	guest/vsc/vsc_disk_range.c \
+	guest/vsc/vsc_disk_status.c \
+	guest/vsc/vsc_disk_tree.c \
+
+PROGRAMS += vsc-disk
+vsc-disk_SRCS := guest/vsc/vsc_disk.c
+
 LIBS += ic
 ic_SRCS := \
 	guest/ic_daemons/heartbeat_ic.c \
 	guest/ic_daemons/ic_channel.c \
 	guest/ic_daemons/ic_guest.c \
 
-FREESTANDING += $(filter-out %_linux.c,$(winhv_SRCS)) $(guestbus_SRCS) $(vsc_SRCS)
+FREESTANDING += $(filter-out %_linux.c,$(winhv_SRCS)) $(guestbus_SRCS) $(vsc_SRCS) $(ic_SRCS)

@@ -342,17 +342,17 @@ RING_INLINE void ring_commit(struct ring_writer *w, const struct ring_span *span
 RING_INLINE bool ring_flush(struct ring_writer *w)
 {
 	uint32_t *control = w->control;
-	const uint32_t start = w->published;
 	const uint32_t in = (uint32_t)(w->next - w->data);
 
-	if (RING_UNLIKELY(in == start))
+	if (RING_UNLIKELY(in == w->published))
 		return false;
-	w->published = in;
-	ring_store_full(&control[RING_WORD_IN], in, RING_SITE_WRITE_PUBLISH);
+
+	const uint32_t start = ring_store_full_swap(
+		&control[RING_WORD_IN], in, &w->published, RING_SITE_WRITE_PUBLISH);
 	if (ring_load(&control[RING_WORD_MASK], RING_SITE_WRITE_MASK) != 0)
 		return false;
 
-	uint32_t out = ring_load(&control[RING_WORD_OUT], RING_SITE_WRITE_EMPTY);
+	const uint32_t out = ring_load(&control[RING_WORD_OUT], RING_SITE_WRITE_EMPTY);
 	if (out != start) {
 		/* the reader is not through with older data: it will find ours */
 		if (out != w->out)
@@ -376,6 +376,40 @@ RING_INLINE bool ring_flush(struct ring_writer *w)
  */
 enum ring_status ring_writer_want(struct ring_writer *w, const struct packet_header *header);
 
+/* 16 bytes of any alignment. */
+typedef uint64_t ring_chunk __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* gcc warns of the chunks of a short array although the length test keeps them away. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#endif
+/*
+ * memcpy, with the usual packet (32 to 64 bytes) copied on the spot as four chunks,
+ * the last two of which overlap the first two.
+ */
+RING_INLINE void ring_move(void *target, const void *source, size_t bytes)
+{
+	uint8_t *to = (uint8_t *)target;
+	const uint8_t *from = (const uint8_t *)source;
+
+	if (__builtin_constant_p(bytes) || RING_UNLIKELY(bytes - 32 > 32)) {
+		__builtin_memcpy(to, from, bytes);
+		return;
+	}
+	const ring_chunk a = *(const ring_chunk *)(const void *)from;
+	const ring_chunk b = *(const ring_chunk *)(const void *)(from + 16);
+	const ring_chunk c = *(const ring_chunk *)(const void *)(from + bytes - 32);
+	const ring_chunk d = *(const ring_chunk *)(const void *)(from + bytes - 16);
+	*(ring_chunk *)(void *)to = a;
+	*(ring_chunk *)(void *)(to + 16) = b;
+	*(ring_chunk *)(void *)(to + bytes - 32) = c;
+	*(ring_chunk *)(void *)(to + bytes - 16) = d;
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
 /*
  * Send by copying: `extended` (header->extended_bytes) and `payload`
  * (header->payload_bytes) are borrowed for the call. Status as for ring_reserve();
@@ -389,10 +423,10 @@ RING_INLINE enum ring_status ring_send(struct ring_writer *w, const struct packe
 
 	if (RING_UNLIKELY(status != RING_OK))
 		return status;
-	if (header->extended_bytes)
+	if (extended && header->extended_bytes)
 		__builtin_memcpy(span.extended, extended, header->extended_bytes);
-	if (header->payload_bytes)
-		__builtin_memcpy(span.payload, payload, header->payload_bytes);
+	if (payload && header->payload_bytes)
+		ring_move(span.payload, payload, header->payload_bytes);
 	ring_commit(w, &span);
 	return RING_OK;
 }
@@ -517,13 +551,8 @@ RING_INLINE enum ring_status ring_peek(struct ring_reader *r, struct packet_view
 			  offset > length || type > PACKET_TYPE_COMPLETION ||
 			  offset < ring_min_offset[type])) {
 		packet = ring_reader_examine(r, descriptor);
-		if (!packet) {
-			const enum ring_status status = r->status;
-
-			if (status == RING_OK)
-				__builtin_unreachable(); /* a refusal is never OK */
-			return status;
-		}
+		if (!packet) /* refused: never OK, and the compiler knows it too */
+			return r->status == RING_OK ? RING_CORRUPT_TYPE : r->status;
 	}
 
 	view->type = (uint16_t)type;
@@ -644,7 +673,8 @@ RING_INLINE enum ring_status ring_receive(
 				  PACKET_TRAILER_BYTES;
 	if (RING_UNLIKELY(contents > bytes))
 		return RING_BUFFER_TOO_SMALL;
-	packet_copy_in(buffer, view->extended, contents);
+	ring_move(buffer, view->extended, contents);
+	__asm__ volatile("" : : : "memory"); /* once: see packet_copy_in() */
 	view->extended = (const uint8_t *)buffer;
 	view->payload = (const uint8_t *)buffer + view->extended_bytes;
 	ring_release(r, view);

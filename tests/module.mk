@@ -1,18 +1,34 @@
 # Tests. Each is a program of its own, named for the behaviour that it proves.
 HARNESS_SRCS := tests/harness.c
 
+# The whole stack: a worker in a child process, a guest in the test.
+STACK_SRCS := \
+	tests/loopback/stack_guest.c \
+	tests/loopback/stack_host.c \
+
+
 TESTS += \
+	loopback/test_stack_cycles \
+	loopback/test_stack_kill \
+	loopback/test_bus_pair \
+	loopback/test_loopback_bell \
+	loopback/test_loopback_hostile \
+	loopback/test_loopback_transport \
 	unit/test_control \
 	unit/test_control_socket \
 	unit/test_guid \
 	unit/test_heartbeat \
 	unit/test_heartbeat_provider \
+	unit/test_hypercall \
 	unit/test_ic \
 	unit/test_ic_channel \
 	unit/test_ic_guest \
 	unit/test_ic_host \
 	unit/test_loop \
+	unit/test_memory \
 	unit/test_options \
+	unit/test_partition \
+	unit/test_synic \
 	unit/test_vmbus_client_bus \
 	unit/test_vmbus_client_bus_fail \
 	unit/test_vmbus_client_channel \
@@ -22,11 +38,13 @@ TESTS += \
 	unit/test_vmbus_guest_golden \
 	unit/test_vmbus_layout \
 	unit/test_vmwpctl \
+	unit/test_winhv \
 
 FUZZERS += \
-	fuzz_vmbus_client \
 	fuzz_control \
+	fuzz_hypercall \
 	fuzz_ic \
+	fuzz_vmbus_client \
 
 
 PROGRAMS += hvbench
@@ -34,7 +52,18 @@ hvbench_SRCS := \
 	tests/performance/bench.c \
 	tests/performance/bench_doorbell.c \
 	tests/performance/bench_ring.c \
+	tests/performance/bench_scale.c \
+	tests/performance/bench_storage.c \
+	tests/performance/bench_storage_connect.c \
+	tests/performance/bench_storage_fuse.c \
+	tests/performance/bench_storage_idle.c \
+	tests/performance/fio.c \
+	tests/performance/guest.c \
 	tests/performance/hvbench.c \
 	tests/performance/measure.c \
+	tests/performance/passthrough.c \
+	tests/performance/process.c \
+	tests/performance/raw_file.c \
 	tests/performance/report.c \
+	tests/performance/sandbox.c \
 

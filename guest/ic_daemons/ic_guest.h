@@ -16,7 +16,7 @@
  * The host is not trusted: what breaks a rule gets no reply, or a failure status where
  * the rules give one, and is counted by reason. A reply is never longer than its request.
  *
- * Threads: none of its own; one owner. Rules: R-IC-003 to R-IC-011, R-IC-030 to R-IC-036.
+ * Threads: none of its own; one owner. Rules: R-IC-003 to R-IC-011, R-IC-030 to R-IC-040.
  */
 #ifndef GUEST_IC_DAEMONS_IC_GUEST_H
 #define GUEST_IC_DAEMONS_IC_GUEST_H

@@ -63,7 +63,7 @@ static void channel_rescind(struct vmbus *bus, struct vmbus_channel *channel)
 {
 	if (channel->is_rescinded)
 		return;
-	channel->is_rescinded = true;
+	__atomic_store_n(&channel->is_rescinded, true, __ATOMIC_RELAXED); /* signals look at it */
 	synic_channel_cool(bus, channel);
 	if (channel->is_open && channel->config.on_rescind)
 		channel->config.on_rescind(channel->config.ctx, channel);
@@ -236,7 +236,7 @@ static unsigned hot_serve(struct vmbus *bus)
 
 	for (struct vmbus_channel *channel = bus->hot; channel; channel = next) {
 		next = channel->next_hot;
-		if (!channel->was_signalled && !synic_channel_has_data(channel))
+		if (!channel->was_signalled && !vmbus_channel_has_data(channel))
 			continue;
 		channel->was_signalled = false;
 		done++;
@@ -246,26 +246,17 @@ static unsigned hot_serve(struct vmbus *bus)
 	return done;
 }
 
-/* Sleep on the contact VP, or only collect what is asserted there (timeout 0). */
+/* Sleep on a VP, or only collect what is asserted there (0). Either ends an arming of it. */
 static int collect(struct vmbus *bus, uint32_t vp, uint64_t timeout_100ns)
 {
 	uint32_t sints = 0;
-	const int error = bus->hv->ops->wait(bus->hv->ctx, vp, timeout_100ns, &sints);
+	const int error = winhv_wait(bus->hv, vp, timeout_100ns, &sints);
 
 	if (error < 0)
 		return error;
 	if (sints & 1u << VMBUS_SINT)
 		bus->pending_vps |= 1ull << vp;
 	return 0;
-}
-
-static void disarm(struct vmbus *bus)
-{
-	if (!bus->is_armed)
-		return;
-	bus->is_armed = false;
-	for (uint64_t vps = bus->vps; vps; vps &= vps - 1)
-		bus->hv->ops->wait_disarm(bus->hv->ctx, (uint32_t)__builtin_ctzll(vps));
 }
 
 /* One turn: everything that is pending. The number of things done, or a negative error. */
@@ -275,7 +266,6 @@ static int serve(struct vmbus *bus)
 
 	if (bus->failure)
 		return bus->failure;
-	disarm(bus);
 	for (uint64_t vps = bus->vps; vps; vps &= vps - 1) {
 		const int error = collect(bus, (uint32_t)__builtin_ctzll(vps), 0);
 		if (error < 0)
@@ -304,7 +294,7 @@ static bool rest(struct vmbus *bus)
 
 	for (struct vmbus_channel *channel = bus->hot; channel; channel = next) {
 		next = channel->next_hot;
-		if (channel->was_signalled || synic_channel_has_data(channel))
+		if (channel->was_signalled || vmbus_channel_has_data(channel))
 			return false;
 		if (channel->config.target_vp == VMBUS_TARGET_VP_NONE)
 			continue;
@@ -360,15 +350,15 @@ bool vmbus_arm(struct vmbus *bus)
 	if (bus->is_serving || bus->failure || !rest(bus))
 		return false;
 	for (uint64_t vps = bus->vps; vps; vps &= vps - 1)
-		bus->hv->ops->wait_arm(bus->hv->ctx, (uint32_t)__builtin_ctzll(vps));
-	bus->is_armed = true;
+		winhv_wait_arm(bus->hv, (uint32_t)__builtin_ctzll(vps));
 	/* What came before the arming may not ring: look at the pages themselves. */
 	bus->is_serving = true;
 	const unsigned done = vps_serve(bus, bus->vps);
 	bus->is_serving = false;
 	if (done == 0 && bus->pending_vps == 0)
 		return true;
-	disarm(bus);
+	for (uint64_t vps = bus->vps; vps; vps &= vps - 1)
+		winhv_wait_disarm(bus->hv, (uint32_t)__builtin_ctzll(vps));
 	return false;
 }
 

@@ -35,7 +35,6 @@ struct vmbus {
 	uint64_t pages_abandoned;  /* of `shared` */
 	int failure;		   /* the hypervisor failed for good: what the calls return */
 	bool is_serving;	   /* a callback may be running */
-	bool is_armed;
 };
 
 /* For synic_channel.c. */
@@ -44,13 +43,6 @@ int synic_bus_vp_enable(struct vmbus *bus, uint32_t vp);
 int synic_bus_wait(struct vmbus *bus, const int *result);
 /* -VIRIDIAN_EBUSY inside a callback, -VIRIDIAN_ENODEV after a failure, else 0. */
 int synic_bus_may_block(const struct vmbus *bus);
-/* True if the ring that the host writes has something that was not read. */
-static inline bool synic_channel_has_data(const struct vmbus_channel *channel)
-{
-	const struct ring_reader *r = &channel->in;
-	return r->status == RING_OK &&
-	       ring_load(&r->control[RING_WORD_IN], RING_SITE_READ_DATA) != ring_reader_out(r);
-}
 void synic_channel_heat(struct vmbus *bus, struct vmbus_channel *channel);
 void synic_channel_cool(struct vmbus *bus, struct vmbus_channel *channel);
 /* The client has closed it: free or abandon its rings, forget it. */

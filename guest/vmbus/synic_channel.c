@@ -363,7 +363,7 @@ void vmbus_channel_signal(struct vmbus_channel *channel)
 {
 	struct vmbus *bus = channel->bus;
 
-	if (channel->is_rescinded)
+	if (__atomic_load_n(&channel->is_rescinded, __ATOMIC_RELAXED))
 		return;
 	(void)__atomic_fetch_add(&channel->signals_sent, 1, __ATOMIC_RELAXED);
 	if (channel->monitor_id != VMBUS_MONITOR_ID_NONE) {
@@ -384,16 +384,4 @@ void vmbus_channel_signal(struct vmbus_channel *channel)
 	(void)__atomic_fetch_or(
 		&to_host[channel->relid / 64], 1ull << (channel->relid % 64), __ATOMIC_SEQ_CST);
 	(void)winhv_signal_event(bus->hv, VMBUS_CONNECTION_EVENT, 0);
-}
-
-void vmbus_channel_flush(struct vmbus_channel *channel)
-{
-	if (channel->is_rescinded || channel->pages.bytes == 0)
-		return;
-	bool is_due = ring_flush(&channel->out);
-	/* In the middle of a drain the barrier can wait; at its end it cannot (ring.md 6.3). */
-	is_due |= synic_channel_has_data(channel) ? ring_read_publish(&channel->in)
-						  : ring_read_flush(&channel->in);
-	if (is_due)
-		vmbus_channel_signal(channel);
 }

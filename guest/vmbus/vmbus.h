@@ -187,9 +187,29 @@ static inline bool vmbus_gpadl_is_lent(const struct vmbus_gpadl *gpadl)
 	return vmbus_client_gpadl_is_lent(&gpadl->client);
 }
 
-/* Publish what was read and written on the rings; signal the host if the ring rules ask. */
-void vmbus_channel_flush(struct vmbus_channel *channel);
+/* Signal the host, by whatever way the offer named. Any thread. */
 void vmbus_channel_signal(struct vmbus_channel *channel);
+
+/* True if the ring that the host writes has something that was not read. */
+static inline bool vmbus_channel_has_data(const struct vmbus_channel *channel)
+{
+	const struct ring_reader *r = &channel->in;
+	return r->status == RING_OK &&
+	       ring_load(&r->control[RING_WORD_IN], RING_SITE_READ_DATA) != ring_reader_out(r);
+}
+
+/* Publish what was read and written on the rings; signal the host if the ring rules ask. */
+static inline void vmbus_channel_flush(struct vmbus_channel *channel)
+{
+	if (channel->is_rescinded || channel->pages.bytes == 0)
+		return;
+	bool is_due = ring_flush(&channel->out);
+	/* In the middle of a drain the barrier can wait; at its end it cannot (ring.md 6.3). */
+	is_due |= vmbus_channel_has_data(channel) ? ring_read_publish(&channel->in)
+						  : ring_read_flush(&channel->in);
+	if (is_due)
+		vmbus_channel_signal(channel);
+}
 
 /*
  * Serve the bus: control messages, events, hot channels. Waits up to `timeout_100ns` for

@@ -63,7 +63,7 @@ struct disk_job *disk_job_new(struct disk_io *io, struct disk *disk)
 	io->jobs++;
 	disk->jobs++;
 	job->disk = disk;
-	job->pages = 0;
+	job->has_buffer = false;
 	job->error = 0;
 	job->is_durable = false;
 	job->is_punch = false;
@@ -74,22 +74,19 @@ struct disk_job *disk_job_new(struct disk_io *io, struct disk *disk)
 	return job;
 }
 
-bool disk_job_pages(struct disk_job *job, uint32_t pages)
+bool disk_job_buffer(struct disk_job *job, uint32_t pages)
 {
-	if (!disk_arena_find(&job->io->arena, pages, &job->page))
-		return false;
-	disk_arena_take(&job->io->arena, job->page, pages);
-	job->pages = pages;
-	return true;
+	job->has_buffer = disk_arena_get(&job->io->arena, pages, &job->page);
+	return job->has_buffer;
 }
 
 void disk_job_free(struct disk_job *job)
 {
 	struct disk_io *io = job->io;
-	if (job->is_memory_lost)
-		disk_arena_lose(&io->arena, job->pages);
-	else if (job->pages > 0)
-		disk_arena_give(&io->arena, job->page, job->pages);
+	if (job->has_buffer && job->is_memory_lost)
+		disk_arena_lose(&io->arena, job->page);
+	else if (job->has_buffer)
+		disk_arena_put(&io->arena, job->page);
 	job->disk->jobs--;
 	io->jobs--;
 	job->next_free = io->free_jobs;
@@ -437,8 +434,8 @@ static void change_start(struct disk_job *job)
 
 void disk_write(struct disk_job *job)
 {
-	job->data_page = job->page;
-	job->edge_page = job->page + job->pages - DISK_EDGE_PAGES;
+	job->edge_page = job->page;
+	job->data_page = job->page + DISK_EDGE_PAGES;
 	change_start(job);
 }
 

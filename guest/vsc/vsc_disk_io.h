@@ -9,7 +9,7 @@
  *	   |  storage_vsc_submit()
  *	storage_vsc.h
  *
- * A job is one operation. Its memory is a run of pages of the arena, taken before it
+ * A job is one operation. Its memory is a buffer of the arena, taken before it
  * starts, so that a job that has started never waits for memory. Data moves between
  * these pages and the host with no copy; only the partial blocks at the two ends of an
  * unaligned write are put together by hand.
@@ -62,8 +62,9 @@ struct disk_job {
 	struct disk *disk;
 	uint64_t offset; /* bytes; the range lies inside the disk */
 	uint64_t bytes;
-	uint32_t page, pages; /* of the arena; given back by disk_job_free() */
-	bool is_durable;      /* write: on stable storage at the end */
+	uint32_t page;	 /* first one of its buffer in the arena, if has_buffer */
+	bool has_buffer; /* disk_job_free() gives it back */
+	bool is_durable; /* write: on stable storage at the end */
 	/* Called once, at the end; error 0 or a negative VIRIDIAN_E*. Not before the call that
 	 * started the job has returned, unless nothing could be submitted. */
 	void (*done)(struct disk_job *job);
@@ -106,8 +107,14 @@ void disk_attach(struct disk *disk, struct storage_vsc *vsc, struct storage_vsc_
 
 /* A job from the pool with done, owner and memory unset, or NULL. */
 struct disk_job *disk_job_new(struct disk_io *io, struct disk *disk);
-/* Take pages for it; false: there is no such run of free pages. */
-bool disk_job_pages(struct disk_job *job, uint32_t pages);
+/* Take a buffer of that many pages for it; false: there is none. */
+bool disk_job_buffer(struct disk_job *job, uint32_t pages);
+/* Hand a buffer to it. */
+static inline void disk_job_give(struct disk_job *job, uint32_t page)
+{
+	job->page = page;
+	job->has_buffer = true;
+}
 void disk_job_free(struct disk_job *job);
 
 /* Pages that a read of this range needs. */
@@ -118,17 +125,18 @@ static inline uint32_t disk_read_pages(const struct disk *disk, uint64_t offset,
 	return (uint32_t)((covered + WINHV_PAGE_BYTES - 1) / WINHV_PAGE_BYTES);
 }
 
-/* Pages that a write of this range needs: its data, at the start of the run, and edges. */
-static inline uint32_t disk_write_pages(const struct disk *disk, uint64_t offset, uint64_t bytes)
+/*
+ * Pages that a write of `bytes` needs: edges first (used if it begins or ends inside a block),
+ * then its data.
+ */
+static inline uint32_t disk_write_pages(uint64_t bytes)
 {
-	const uint64_t mask = disk->block_bytes - 1;
-	const uint32_t data = (uint32_t)((bytes + WINHV_PAGE_BYTES - 1) / WINHV_PAGE_BYTES);
-	return (offset | bytes) & mask ? data + DISK_EDGE_PAGES : data;
+	return DISK_EDGE_PAGES + (uint32_t)((bytes + WINHV_PAGE_BYTES - 1) / WINHV_PAGE_BYTES);
 }
 
 /* Start a job whose offset and bytes are set; bytes ≤ DISK_TRANSFER_MAX but for erasing. */
 void disk_read(struct disk_job *job);  /* pages: disk_read_pages(); data by disk_job_data() */
-void disk_write(struct disk_job *job); /* pages: disk_write_pages(); data are there */
+void disk_write(struct disk_job *job); /* pages: disk_write_pages(); data from the third on */
 void disk_flush(struct disk_job *job); /* pages: none */
 /*
  * The range reads back as zeros. is_punch: and the device gives up its space; this ends with

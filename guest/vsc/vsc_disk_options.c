@@ -75,7 +75,7 @@ static int version_parse(const char *text, uint32_t *out)
 		text);
 }
 
-enum option {
+enum option_key {
 	OPTION_CONNECT = 1000,
 	OPTION_CHANNELS,
 	OPTION_QUEUE_DEPTH,
@@ -89,24 +89,20 @@ enum option {
 	OPTION_HELP,
 };
 
-static const struct option_name {
-	const char *name;
-	int has_argument;
-	int value;
-} names[] = {
-	{"connect", required_argument, OPTION_CONNECT},
-	{"channels", required_argument, OPTION_CHANNELS},
-	{"queue-depth", required_argument, OPTION_QUEUE_DEPTH},
-	{"max-version", required_argument, OPTION_MAX_VERSION},
-	{"spin", required_argument, OPTION_SPIN},
-	{"wait", required_argument, OPTION_WAIT},
-	{"timeout", required_argument, OPTION_TIMEOUT},
-	{"allow-other", no_argument, OPTION_ALLOW_OTHER},
-	{"json-status", required_argument, OPTION_JSON_STATUS},
-	{"ready-fd", required_argument, OPTION_READY_FD},
-	{"help", no_argument, OPTION_HELP},
+static const struct option long_options[] = {
+	{"connect", required_argument, NULL, OPTION_CONNECT},
+	{"channels", required_argument, NULL, OPTION_CHANNELS},
+	{"queue-depth", required_argument, NULL, OPTION_QUEUE_DEPTH},
+	{"max-version", required_argument, NULL, OPTION_MAX_VERSION},
+	{"spin", required_argument, NULL, OPTION_SPIN},
+	{"wait", required_argument, NULL, OPTION_WAIT},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"allow-other", no_argument, NULL, OPTION_ALLOW_OTHER},
+	{"json-status", required_argument, NULL, OPTION_JSON_STATUS},
+	{"ready-fd", required_argument, NULL, OPTION_READY_FD},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{NULL, 0, NULL, 0},
 };
-#define NAME_COUNT (sizeof names / sizeof names[0])
 
 static int option_take(struct disk_options *options, int key, const char *value)
 {
@@ -149,13 +145,6 @@ static int option_take(struct disk_options *options, int key, const char *value)
 
 int disk_options_parse(struct disk_options *options, int argc, char **argv)
 {
-	struct option long_options[NAME_COUNT + 1];
-	memset(long_options, 0, sizeof long_options);
-	for (size_t i = 0; i < NAME_COUNT; i++) {
-		long_options[i].name = names[i].name;
-		long_options[i].has_arg = names[i].has_argument;
-		long_options[i].val = names[i].value;
-	}
 	*options = (struct disk_options){
 		.channels = 4,
 		.queue_depth = 256,

@@ -11,31 +11,54 @@
 /* ---- instructions -------------------------------------------------------------------------- */
 
 /*
- * RDMSR and WRMSR may fault. Each has an entry in the section winhv_fixups: where it
- * is, and where to go on, with `fault` still 1.
+ * RDMSR and WRMSR may fault, so that they have names: where each is, and where to go
+ * on if it faults. Both functions return 0, or 1 after a fault.
  */
-struct fixup {
-	uintptr_t instruction;
-	uintptr_t resume;
-};
-extern const struct fixup __start_winhv_fixups[];
-extern const struct fixup __stop_winhv_fixups[];
+__asm__("	.pushsection .text\n"
+	"	.globl	winhv_bare_rdmsr, winhv_bare_rdmsr_at, winhv_bare_rdmsr_fault\n"
+	"	.hidden	winhv_bare_rdmsr, winhv_bare_rdmsr_at, winhv_bare_rdmsr_fault\n"
+	"	.type	winhv_bare_rdmsr, @function\n"
+	"winhv_bare_rdmsr:\n"
+	"	movl	%edi, %ecx\n"
+	"winhv_bare_rdmsr_at:\n"
+	"	rdmsr\n"
+	"	movl	%eax, (%rsi)\n"
+	"	movl	%edx, 4(%rsi)\n"
+	"	xorl	%eax, %eax\n"
+	"	ret\n"
+	"winhv_bare_rdmsr_fault:\n"
+	"	movl	$1, %eax\n"
+	"	ret\n"
+	"	.size	winhv_bare_rdmsr, . - winhv_bare_rdmsr\n"
+	"	.globl	winhv_bare_wrmsr, winhv_bare_wrmsr_at, winhv_bare_wrmsr_fault\n"
+	"	.hidden	winhv_bare_wrmsr, winhv_bare_wrmsr_at, winhv_bare_wrmsr_fault\n"
+	"	.type	winhv_bare_wrmsr, @function\n"
+	"winhv_bare_wrmsr:\n"
+	"	movl	%edi, %ecx\n"
+	"	movl	%esi, %eax\n"
+	"	movq	%rsi, %rdx\n"
+	"	shrq	$32, %rdx\n"
+	"winhv_bare_wrmsr_at:\n"
+	"	wrmsr\n"
+	"	xorl	%eax, %eax\n"
+	"	ret\n"
+	"winhv_bare_wrmsr_fault:\n"
+	"	movl	$1, %eax\n"
+	"	ret\n"
+	"	.size	winhv_bare_wrmsr, . - winhv_bare_wrmsr\n"
+	"	.popsection");
 
-#define FAULTING(instruction)                                                                      \
-	"1:	" instruction "\n"                                                                 \
-	"	xorl	%k[fault], %k[fault]\n"                                                             \
-	"2:\n"                                                                                     \
-	"	.pushsection winhv_fixups, \"aw\", @progbits\n"                                          \
-	"	.balign	8\n"                                                                             \
-	"	.quad	1b, 2b\n"                                                                          \
-	"	.popsection\n"
+int winhv_bare_rdmsr(uint32_t msr, uint64_t *value);
+int winhv_bare_wrmsr(uint32_t msr, uint64_t value);
+extern const char winhv_bare_rdmsr_at[], winhv_bare_rdmsr_fault[];
+extern const char winhv_bare_wrmsr_at[], winhv_bare_wrmsr_fault[];
 
 uintptr_t platform_bare_fixup(uintptr_t rip)
 {
-	for (const struct fixup *fixup = __start_winhv_fixups; fixup != __stop_winhv_fixups;
-		fixup++)
-		if (fixup->instruction == rip)
-			return fixup->resume;
+	if (rip == (uintptr_t)winhv_bare_rdmsr_at)
+		return (uintptr_t)winhv_bare_rdmsr_fault;
+	if (rip == (uintptr_t)winhv_bare_wrmsr_at)
+		return (uintptr_t)winhv_bare_wrmsr_fault;
 	return 0;
 }
 
@@ -50,32 +73,20 @@ static void bare_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t out[
 static int bare_msr_read(void *ctx, uint32_t vp, uint32_t msr, uint64_t *value)
 {
 	const struct platform_bare *bare = ctx;
-	uint32_t low = 0;
-	uint32_t high = 0;
-	uint32_t fault = 1;
 
 	if (vp != bare->vp)
 		return -VIRIDIAN_ENOTSUP;
-	__asm__ volatile(FAULTING("rdmsr")
-			 : "+a"(low), "+d"(high), [fault] "+r"(fault)
-			 : "c"(msr)
-			 : "cc", "memory");
-	*value = (uint64_t)high << 32 | low;
-	return fault ? -VIRIDIAN_EINVAL : 0;
+	*value = 0;
+	return winhv_bare_rdmsr(msr, value) ? -VIRIDIAN_EINVAL : 0;
 }
 
 static int bare_msr_write(void *ctx, uint32_t vp, uint32_t msr, uint64_t value)
 {
 	const struct platform_bare *bare = ctx;
-	uint32_t fault = 1;
 
 	if (vp != bare->vp)
 		return -VIRIDIAN_ENOTSUP;
-	__asm__ volatile(FAULTING("wrmsr")
-			 : [fault] "+r"(fault)
-			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "cc", "memory");
-	return fault ? -VIRIDIAN_EINVAL : 0;
+	return winhv_bare_wrmsr(msr, value) ? -VIRIDIAN_EINVAL : 0;
 }
 
 /* ---- hypercalls ---------------------------------------------------------------------------- */

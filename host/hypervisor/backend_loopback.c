@@ -340,7 +340,7 @@ static int listener_open(const struct sockaddr_un *address, struct stat *status)
 int backend_loopback_listen(struct backend_loopback *backend, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat status;
+	struct stat status = {0};
 
 	if (backend->listen_fd >= 0)
 		return -EALREADY;

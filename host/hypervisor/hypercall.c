@@ -424,7 +424,7 @@ static enum hypercall_refusal run_slow(struct partition *partition, uint32_t vp,
 		memcpy(input, guest_input, call->input_bytes);
 	registers->rax = run(partition, vp, call, input, output);
 	const size_t bytes = output_range(call, registers->rax, &first);
-	if (bytes > 0)
+	if (bytes > 0 && guest_output)
 		memcpy(guest_output + first, output + first, bytes);
 	return HYPERCALL_REFUSAL_COUNT;
 }

@@ -60,14 +60,20 @@ void bus_hot_remove(struct vmbus_channel *channel)
 	bus->hot_count--;
 }
 
-/* Call the provider. *is_gone: the channel was freed, or is not hot any more. */
-static bool channel_run(struct vmbus_bus *bus, struct vmbus_channel *channel, bool *is_gone)
+/* The interrupt that had to wait for OPEN_CHANNEL_RESULT. */
+static void interrupt_due(struct vmbus_channel *channel)
 {
-	bus->visited = channel;
 	if (channel->is_interrupt_due) {
 		channel->is_interrupt_due = false;
 		bus_interrupt(channel);
 	}
+}
+
+/* Call the provider. *is_gone: the channel was freed, or is not hot any more. */
+static bool channel_run(struct vmbus_bus *bus, struct vmbus_channel *channel, bool *is_gone)
+{
+	bus->visited = channel;
+	interrupt_due(channel);
 	const bool has_worked = channel->offer.ops->ready(channel->offer.ctx, channel);
 	*is_gone = bus->visited == NULL || !channel->is_hot;
 	bus->visited = NULL;
@@ -78,6 +84,7 @@ static bool channel_run(struct vmbus_bus *bus, struct vmbus_channel *channel, bo
 static bool channel_cool(struct vmbus_bus *bus, struct vmbus_channel *channel)
 {
 	bool is_gone;
+	interrupt_due(channel);
 	vmbus_channel_flush(channel);
 	if (!ring_reader_arm(&channel->reader)) {
 		bus_hot_remove(channel);
@@ -227,24 +234,31 @@ static void on_reset(void *ctx)
 
 /* ---- life ---- */
 
-static int ports_take(struct vmbus_bus *bus, bool has_multi_client)
+static const uint32_t message_ports[] = {
+	VMBUS_CONNECTION_MESSAGE, VMBUS_CONNECTION_MESSAGE_MULTI_CLIENT};
+
+/* Give back the first `count` message ports. */
+static void ports_give_back(struct vmbus_bus *bus, unsigned count)
 {
-	int error = partition_message_port_add(
-		bus->partition, VMBUS_CONNECTION_MESSAGE, on_message, bus);
-	if (error == 0 && has_multi_client)
-		error = partition_message_port_add(
-			bus->partition, VMBUS_CONNECTION_MESSAGE_MULTI_CLIENT, on_message, bus);
-	if (error == 0)
-		error = partition_event_port_add(bus->partition, VMBUS_CONNECTION_EVENT,
-			VMBUS_EVENT_FLAG_COUNT, bus_on_shared_event, bus);
-	return error;
+	for (unsigned i = 0; i < count; i++)
+		partition_message_port_remove(bus->partition, message_ports[i]);
 }
 
-static void ports_give_back(struct vmbus_bus *bus)
+static int ports_take(struct vmbus_bus *bus, unsigned count)
 {
-	partition_message_port_remove(bus->partition, VMBUS_CONNECTION_MESSAGE);
-	partition_message_port_remove(bus->partition, VMBUS_CONNECTION_MESSAGE_MULTI_CLIENT);
-	partition_event_port_remove(bus->partition, VMBUS_CONNECTION_EVENT);
+	for (unsigned i = 0; i < count; i++) {
+		const int error = partition_message_port_add(
+			bus->partition, message_ports[i], on_message, bus);
+		if (error != 0) {
+			ports_give_back(bus, i);
+			return error;
+		}
+	}
+	const int error = partition_event_port_add(bus->partition, VMBUS_CONNECTION_EVENT,
+		VMBUS_EVENT_FLAG_COUNT, bus_on_shared_event, bus);
+	if (error != 0)
+		ports_give_back(bus, count);
+	return error;
 }
 
 int vmbus_bus_create(
@@ -257,21 +271,19 @@ int vmbus_bus_create(
 		.parent_to_child_page_gpa = config->parent_to_child_page_gpa,
 		.child_to_parent_page_gpa = config->child_to_parent_page_gpa,
 	};
-	const bool has_multi_client = config->version_max == 0 ||
-				      vmbus_version_has(
-					      config->version_max, VMBUS_CAP_MULTI_CLIENT);
 	struct vmbus_bus *bus = calloc(1, sizeof *bus);
 	if (bus == NULL)
 		return -ENOMEM;
 	bus->partition = partition;
 	bus->memory = partition_memory(partition);
+	bus->message_port_count = config->is_single_client ? 1 : 2;
 	int error = vmbus_server_create(&server_config, &server_ops, bus, &bus->server);
 	if (error != 0)
 		goto no_server;
 	error = partition_reset_observer_add(partition, on_reset, bus);
 	if (error != 0)
 		goto no_observer;
-	error = ports_take(bus, has_multi_client);
+	error = ports_take(bus, bus->message_port_count);
 	if (error != 0)
 		goto no_ports;
 	synic_drained_observer_set(partition, on_drained, bus);
@@ -279,7 +291,6 @@ int vmbus_bus_create(
 	return 0;
 
 no_ports:
-	ports_give_back(bus);
 	partition_reset_observer_remove(partition, on_reset, bus);
 no_observer:
 	vmbus_server_destroy(bus->server);
@@ -296,7 +307,8 @@ void vmbus_bus_destroy(struct vmbus_bus *bus)
 	vmbus_server_reset(bus->server);
 	synic_drained_observer_set(bus->partition, NULL, NULL);
 	partition_reset_observer_remove(bus->partition, on_reset, bus);
-	ports_give_back(bus);
+	partition_event_port_remove(bus->partition, VMBUS_CONNECTION_EVENT);
+	ports_give_back(bus, bus->message_port_count);
 	while (bus->channels != NULL)
 		bus_channel_gone(bus, bus->channels);
 	vmbus_server_destroy(bus->server);

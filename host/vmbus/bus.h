@@ -24,6 +24,7 @@
 struct vmbus_bus_config {
 	uint32_t version_max;  /* highest VMBUS_VERSION_* to accept; 0: all */
 	uint32_t feature_mask; /* VMBUS_FEATURE_* to grant if asked; 0: the default set */
+	bool is_single_client; /* no message port 4, as on hosts before 5.0 */
 	/*
 	 * Monitor pages of the host's for guests that ask for FEATURE_SERVER_MONITOR_PAGES: pages
 	 * of guest memory that the guest does not use otherwise. child_to_parent 0: none.
@@ -34,8 +35,7 @@ struct vmbus_bus_config {
 
 /*
  * Attach a bus to a partition: takes message ports 1 and 4 and event port 2, and observes
- * resets and drained message queues. With version_max below 5.0 there is no port 4, as on hosts
- * of that age. Returns 0 or a negative errno with nothing taken.
+ * resets and drained message queues. Returns 0 or a negative errno with nothing taken.
  */
 int vmbus_bus_create(
 	struct partition *partition, const struct vmbus_bus_config *config, struct vmbus_bus **out);

@@ -35,7 +35,7 @@ static json_t *text_to_json(const char *text)
 		return string;
 	char ascii[CONTROL_ERROR_BYTES];
 	size_t i = 0;
-	for (; text[i] != '\0' && i < sizeof ascii - 1; i++)
+	for (; i < sizeof ascii - 1 && text[i] != '\0'; i++)
 		ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
 	ascii[i] = '\0';
 	return json_string(ascii);

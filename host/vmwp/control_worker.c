@@ -79,6 +79,7 @@ static json_t *handle_attach(void *ctx, const json_t *arguments, struct control_
 		.lun = number(arguments, "lun"),
 		.is_read_only = json_is_true(json_object_get(arguments, "read_only")),
 	};
+	/* cppcheck-suppress returnDanglingLifetime ; `what` is lent for the call only */
 	return worker->ops->attach(worker->ctx, &what, error);
 }
 
@@ -90,6 +91,7 @@ static json_t *handle_detach(void *ctx, const json_t *arguments, struct control_
 		.target = number(arguments, "target"),
 		.lun = number(arguments, "lun"),
 	};
+	/* cppcheck-suppress returnDanglingLifetime ; `what` is lent for the call only */
 	return worker->ops->detach(worker->ctx, &what, error);
 }
 

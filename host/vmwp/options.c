@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 static const char help_text[] =
 	"usage: vmwp run --guest SOCKET [options]\n"
@@ -327,9 +328,48 @@ static int option_take(struct options *options, int key, char *value)
 		fputs(help_text, stdout);
 		return 1;
 	default:
-		fputs("vmwp: see vmwp run --help\n", stderr);
 		return -1;
 	}
+}
+
+/* What getopt_long did not take, in one line. */
+static int option_complain(int key, char *const *argv)
+{
+	const char *text = argv[optind - 1];
+	if (key == ':')
+		return complain("%s needs a value; see vmwp run --help", text);
+	if (optopt >= OPTION_GUEST)
+		return complain("%s: this option takes no value; see vmwp run --help", text);
+	if (optopt != 0)
+		return complain("\"-%c\" is not an option; see vmwp run --help", optopt);
+	return complain("\"%s\" is not an option; see vmwp run --help", text);
+}
+
+/* A path that will be a socket's name; NULL if it was not given. */
+static int socket_check(const char *option, const char *path)
+{
+	struct sockaddr_un address;
+	if (path == NULL || (path[0] != '\0' && strlen(path) < sizeof address.sun_path))
+		return 0;
+	if (path[0] == '\0')
+		return complain("%s: the path is empty; name the socket to make", option);
+	return complain("%s: \"%s\" is too long for a socket: %zu characters at most", option,
+		path, sizeof address.sun_path - 1);
+}
+
+static int sockets_check(const struct options *options)
+{
+	if (options->guest_socket == NULL)
+		return complain(
+			"--guest SOCKET is missing: the Unix socket that the guest connects to");
+	if (socket_check("--guest", options->guest_socket) != 0 ||
+		socket_check("--control", options->control_socket) != 0)
+		return -1;
+	if (options->control_socket != NULL &&
+		strcmp(options->guest_socket, options->control_socket) == 0)
+		return complain("--guest and --control are the same path \"%s\": give each its own",
+			options->guest_socket);
+	return 0;
 }
 
 int options_parse(int argc, char **argv, struct options *out)
@@ -343,7 +383,10 @@ int options_parse(int argc, char **argv, struct options *out)
 		.log_level = LOG_LEVEL_INFO,
 	};
 	optind = 1;
-	for (int key; (key = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+	opterr = 0;
+	for (int key; (key = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
+		if (key == '?' || key == ':')
+			return option_complain(key, argv);
 		const int result = option_take(out, key, optarg);
 		if (result != 0)
 			return result;
@@ -351,8 +394,5 @@ int options_parse(int argc, char **argv, struct options *out)
 	if (optind < argc)
 		return complain(
 			"\"%s\" is not an option; disks are given with --disk PATH", argv[optind]);
-	if (out->guest_socket == NULL)
-		return complain(
-			"--guest SOCKET is missing: the Unix socket that the guest connects to");
-	return disks_place(out);
+	return sockets_check(out) != 0 ? -1 : disks_place(out);
 }

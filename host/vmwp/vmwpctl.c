@@ -179,7 +179,7 @@ static void help_print(void)
 	       "  --lun N                logical unit, 0 to %u (0 if not given)\n"
 	       "  --read-only            attach so that the guest cannot write\n"
 	       "  --json                 print the answer as JSON\n"
-	       "  --timeout SECONDS      wait this long for the worker (%u)\n"
+	       "  --timeout SECONDS      wait this long for the worker (%d)\n"
 	       "  --help                 this text\n"
 	       "\n"
 	       "Exit status: 0 done, 1 refused or not reached, 2 wrong usage.\n"
@@ -223,10 +223,22 @@ static int option_take(int option, struct arguments *out)
 	case 'h':
 		help_print();
 		return 1;
-	default: /* getopt_long has said what is wrong */
-		fputs("vmwpctl: try vmwpctl --help\n", stderr);
+	default:
 		return EXIT_USAGE;
 	}
+}
+
+/* What getopt_long did not take, in one line. */
+static int option_complain(int key, char *const *argv)
+{
+	const char *text = argv[optind - 1];
+	if (key == ':')
+		return usage_error("%s needs a value", text);
+	if (optopt >= OPTION_CONTROLLER)
+		return usage_error("%s: this option takes no value", text);
+	if (optopt != 0 && text[1] != '-')
+		return usage_error("'-%c' is not an option", optopt);
+	return usage_error("'%s' is not an option", text);
 }
 
 static int options_parse(int argc, char **argv, struct arguments *out)
@@ -237,19 +249,26 @@ static int options_parse(int argc, char **argv, struct arguments *out)
 		.lun = NUMBER_NOT_GIVEN,
 		.timeout_s = TIMEOUT_DEFAULT_S,
 	};
+	opterr = 0;
 	for (;;) {
-		int option = getopt_long(argc, argv, "h", long_options, NULL);
+		int option = getopt_long(argc, argv, ":h", long_options, NULL);
 		if (option < 0)
 			break;
+		if (option == '?' || option == ':')
+			return option_complain(option, argv);
 		int result = option_take(option, out);
 		if (result != 0)
 			return result;
 	}
-	if (optind == argc)
-		return usage_error("which worker? give its control socket and a verb");
+	if (optind == argc) {
+		usage_error("which worker? give its control socket and a verb");
+		return EXIT_USAGE;
+	}
 	out->socket = argv[optind++];
-	if (optind == argc)
-		return usage_error("what to do with '%s'? give a verb, as status", out->socket);
+	if (optind == argc) {
+		usage_error("what to do with '%s'? give a verb, as status", out->socket);
+		return EXIT_USAGE;
+	}
 	out->verb = argv[optind++];
 	out->operands = argv + optind;
 	out->operand_count = argc - optind;
@@ -269,8 +288,11 @@ static const struct verb *verb_find(const char *name)
 static int verb_check(const struct verb *verb, const struct arguments *arguments)
 {
 	if (arguments->operand_count != verb->operand_count)
-		return usage_error("%s takes %d operands, not %d: %s %s", verb->name,
-			verb->operand_count, arguments->operand_count, verb->name, verb->operands);
+		return usage_error("%s takes %d operands, not %d%s%s%s", verb->name,
+			verb->operand_count, arguments->operand_count,
+			verb->operand_count > 0 ? ": " : "",
+			verb->operand_count > 0 ? verb->name : "",
+			verb->operand_count > 0 ? verb->operands : "");
 	const struct {
 		int option;
 		const char *name;

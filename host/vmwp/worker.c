@@ -275,7 +275,7 @@ static int step_control_socket(struct worker *worker)
 		    control_worker_handle_line, &worker->control_worker, &worker->control,
 		    &error) == 0)
 		return 0;
-	log_error("--control %s: %s", worker->options->control_socket, error.text);
+	log_error("%s", error.text);
 	return -1;
 }
 

@@ -19,7 +19,7 @@
  *	ok		answers arrive
  *	lost contact	it was ok, then missed_max periods went by without a good answer
  *
- * Threads: none of its own; one owner. Rules: R-IC-027 to R-IC-029, R-HB-001 to R-HB-014.
+ * Threads: none of its own; one owner. Rules: R-IC-027 to R-IC-029, R-HB-001 to R-HB-015.
  */
 #ifndef HOST_VSP_HEARTBEAT_VSP_H
 #define HOST_VSP_HEARTBEAT_VSP_H

@@ -16,7 +16,7 @@
  * are IC_HOST_REJECTIONS_MAX of them between two calls of ic_host_budget_renew(), end
  * the channel; so does a negotiation that cannot succeed.
  *
- * Threads: none of its own; one owner. Rules: R-IC-001 to R-IC-015, R-IC-030 to R-IC-036.
+ * Threads: none of its own; one owner. Rules: R-IC-001 to R-IC-015, R-IC-030 to R-IC-040.
  */
 #ifndef HOST_VSP_IC_HOST_H
 #define HOST_VSP_IC_HOST_H

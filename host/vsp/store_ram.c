@@ -11,8 +11,11 @@
 
 struct store_ram {
 	struct store base; /* first: store_ops get its address */
-	uint8_t *bytes;	   /* owned; base.capacity_bytes */
+	uint8_t *bytes;	   /* base.capacity_bytes, page aligned: a block is in one page */
+	void *allocation;  /* owned; holds bytes */
 };
+
+#define ALIGN_BYTES 4096u
 
 static void ram_read(const uint8_t *from, const struct iovec *iov, unsigned count)
 {
@@ -54,7 +57,7 @@ static void ram_submit(struct store *store, struct store_request *request)
 static void ram_close(struct store *store)
 {
 	struct store_ram *ram = (struct store_ram *)store;
-	free(ram->bytes);
+	free(ram->allocation);
 	free(ram);
 }
 
@@ -66,16 +69,20 @@ static const struct store_ops ram_ops = {
 
 int store_ram_create(uint64_t bytes, uint32_t block_bytes, bool is_read_only, struct store **out)
 {
-	if (bytes == 0 || block_bytes == 0 || bytes % block_bytes != 0 || bytes > SIZE_MAX)
+	if (bytes == 0 || block_bytes == 0 || bytes % block_bytes != 0 ||
+		bytes > SIZE_MAX - ALIGN_BYTES)
 		return -EINVAL;
 	struct store_ram *ram = calloc(1, sizeof *ram);
 	if (!ram)
 		return -ENOMEM;
-	ram->bytes = calloc(1, (size_t)bytes);
-	if (!ram->bytes) {
+	/* Zeroed memory that the system gives out as it is touched; aligned by hand. */
+	ram->allocation = calloc(1, (size_t)bytes + ALIGN_BYTES);
+	if (!ram->allocation) {
 		free(ram);
 		return -ENOMEM;
 	}
+	const uintptr_t base = (uintptr_t)ram->allocation + ALIGN_BYTES - 1;
+	ram->bytes = (uint8_t *)(base - base % ALIGN_BYTES);
 	ram->base = (struct store){
 		.ops = &ram_ops,
 		.name = "ram",

@@ -108,10 +108,10 @@ BARE_INLINE void bare_publish(struct bare_producer *p)
 /* The same, visible before anything that follows. */
 BARE_INLINE void bare_publish_full(struct bare_producer *p)
 {
-#if defined(__x86_64__)
-	(void)__atomic_exchange_n(&p->shared->written, p->written, __ATOMIC_SEQ_CST);
-#else
 	__atomic_store_n(&p->shared->written, p->written, __ATOMIC_RELEASE);
+#if defined(__x86_64__)
+	__asm__ volatile("lock; orl $0, -64(%%rsp)" : : : "memory", "cc");
+#else
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
 }

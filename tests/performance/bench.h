@@ -9,6 +9,7 @@
 #include "protocol/ring.h"
 #include "tests/performance/bare_queue.h"
 #include "tests/performance/report.h"
+#include "tests/performance/sandbox.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,5 +52,7 @@ bool bench_child_join(pid_t child);
 /* The verbs. Each adds its cases to the report. */
 void bench_ring(struct report *report);
 void bench_doorbell(struct report *report, uint64_t soak);
+void bench_storage(struct report *report, const struct sandbox *sandbox);
+void bench_scale(struct report *report, const struct sandbox *sandbox);
 
 #endif

@@ -15,10 +15,13 @@ static const char help_text[] =
 	"\n"
 	"  ring       what a packet costs, beside a bare queue and memcpy\n"
 	"  doorbell   waking a peer: awake, asleep, saturated, idle\n"
+	"  storage    disks through channels and through FUSE, beside raw io_uring, fio, libfuse\n"
+	"  scale      1 to 256 partitions, 1 to 512 channels: memory, time, processor, wake-ups\n"
 	"\n"
 	"  --json           results for machines\n"
 	"  --html FILE      results with plots\n"
 	"  --rounds N       rounds of each case, 5 to 101 (default 9)\n"
+	"  --only NAME      only cases whose names start so, such as storage/fuse\n"
 	"  --soak N         doorbell: packets of the lost-wake-up soak (default 10000000)\n"
 	"  --help\n"
 	"\n"
@@ -27,29 +30,70 @@ static const char help_text[] =
 
 struct options {
 	bool is_json;
+	const char *only;
 	const char *html;
 	unsigned rounds;
 	uint64_t soak;
 };
 
-static void ring_verb(struct report *report, const struct options *options)
+static void ring_verb(
+	struct report *report, const struct options *options, const struct sandbox *sandbox)
 {
 	(void)options;
+	(void)sandbox;
 	bench_ring(report);
 }
 
-static void doorbell_verb(struct report *report, const struct options *options)
+static void doorbell_verb(
+	struct report *report, const struct options *options, const struct sandbox *sandbox)
 {
+	(void)sandbox;
 	bench_doorbell(report, options->soak);
 }
 
-static const struct {
+static void storage_verb(
+	struct report *report, const struct options *options, const struct sandbox *sandbox)
+{
+	(void)options;
+	bench_storage(report, sandbox);
+}
+
+static void scale_verb(
+	struct report *report, const struct options *options, const struct sandbox *sandbox)
+{
+	(void)options;
+	bench_scale(report, sandbox);
+}
+
+struct verb {
 	const char *name;
-	void (*run)(struct report *report, const struct options *options);
-} verbs[] = {
-	{"ring", ring_verb},
-	{"doorbell", doorbell_verb},
+	void (*run)(struct report *report, const struct options *options,
+		const struct sandbox *sandbox);
+	bool has_sandbox; /* else that argument is NULL */
 };
+
+static const struct verb verbs[] = {
+	{"ring", ring_verb, false},
+	{"doorbell", doorbell_verb, false},
+	{"storage", storage_verb, true},
+	{"scale", scale_verb, true},
+};
+
+struct job {
+	const struct verb *verb;
+	const struct options *options;
+};
+
+/* The exit status. */
+static int job_run(void *ctx, const struct sandbox *sandbox)
+{
+	static struct report report;
+	const struct job *job = ctx;
+	report_begin(&report, job->options->rounds, job->options->is_json);
+	report.only = job->options->only;
+	job->verb->run(&report, job->options, sandbox);
+	return report_end(&report, job->options->html);
+}
 
 static int number_parse(
 	const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *out)
@@ -70,6 +114,7 @@ static int options_parse(int argc, char **argv, struct options *out)
 		{"json", no_argument, NULL, 'j'},
 		{"html", required_argument, NULL, 'h'},
 		{"rounds", required_argument, NULL, 'r'},
+		{"only", required_argument, NULL, 'o'},
 		{"soak", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, '?' + 256},
 		{NULL, 0, NULL, 0},
@@ -89,6 +134,9 @@ static int options_parse(int argc, char **argv, struct options *out)
 				return -1;
 			out->rounds = (unsigned)number;
 			break;
+		case 'o':
+			out->only = optarg;
+			break;
 		case 's':
 			if (number_parse("--soak", optarg, 1000, 1000000000000, &out->soak) != 0)
 				return -1;
@@ -106,7 +154,6 @@ static int options_parse(int argc, char **argv, struct options *out)
 
 int main(int argc, char **argv)
 {
-	static struct report report;
 	struct options options;
 	const int parsed = options_parse(argc, argv, &options);
 	if (parsed != 0)
@@ -118,9 +165,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		if (strcmp(argv[optind], verbs[i].name) != 0)
 			continue;
-		report_begin(&report, options.rounds, options.is_json);
-		verbs[i].run(&report, &options);
-		return report_end(&report, options.html);
+		struct job job = {&verbs[i], &options};
+		return verbs[i].has_sandbox ? sandbox_run(job_run, &job) : job_run(&job, NULL);
 	}
 	fprintf(stderr, "hvbench: \"%s\" is not a verb; see hvbench --help\n", argv[optind]);
 	return 2;

@@ -95,6 +95,8 @@ const char *measure_verdict_name(enum measure_verdict verdict)
 		return "too noisy";
 	case VERDICT_SHOWN:
 		return "-";
+	case VERDICT_ABSENT:
+		return "absent";
 	case VERDICT_FAILED:
 		return "failed";
 	}
@@ -106,6 +108,15 @@ bool measure_pin(unsigned processor)
 	cpu_set_t set;
 	CPU_ZERO(&set);
 	CPU_SET(processor % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &set);
+	return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+bool measure_unpin(void)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	for (unsigned i = 0; i < CPU_SETSIZE; i++)
+		CPU_SET(i, &set);
 	return sched_setaffinity(0, sizeof set, &set) == 0;
 }
 

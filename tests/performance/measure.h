@@ -42,6 +42,7 @@ enum measure_verdict {
 	VERDICT_MISSED,
 	VERDICT_TOO_NOISY, /* the goal lies inside the spread */
 	VERDICT_SHOWN,	   /* there is no goal */
+	VERDICT_ABSENT,	   /* what it needs is not on this machine */
 	VERDICT_FAILED,	   /* a measurement failed */
 };
 
@@ -80,5 +81,7 @@ void measure_machine_get(struct measure_machine *out);
 
 /* Run the calling thread on one processor; false if the system refuses. */
 bool measure_pin(unsigned processor);
+/* On any processor again. */
+bool measure_unpin(void);
 
 #endif

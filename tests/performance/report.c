@@ -34,18 +34,37 @@ void report_begin(struct report *report, unsigned rounds, bool is_json)
 		"verdict", "value", "reference", "unit", "reference is");
 }
 
-void report_case(struct report *report, const struct measure_case *c)
+bool report_wants(const struct report *report, const char *section)
 {
-	if (report->count == REPORT_RESULTS_MAX)
-		return;
-	struct measure_result *r = &report->results[report->count++];
-	measure_run(c, report->rounds, r);
-	if (report->is_json)
-		return;
+	if (report->only == NULL)
+		return true;
+	const size_t length = strlen(section);
+	const size_t most = strlen(report->only);
+	return strncmp(section, report->only, length < most ? length : most) == 0;
+}
+
+static struct measure_result *result_add(struct report *report, const struct measure_case *c)
+{
+	if (report->count == REPORT_RESULTS_MAX ||
+		(report->only != NULL &&
+			strncmp(c->name, report->only, strlen(report->only)) != 0))
+		return NULL;
+	return &report->results[report->count++];
+}
+
+static bool is_measured(const struct measure_result *r)
+{
+	return r->verdict != VERDICT_FAILED && r->verdict != VERDICT_ABSENT;
+}
+
+static void row_print(const struct measure_result *r)
+{
+	const struct measure_case *c = r->c;
 	char goal[32];
 	goal_format(c, goal, sizeof goal);
-	if (r->verdict == VERDICT_FAILED) {
-		printf("%-36s %7s %6s %8s %-9s %s\n", c->name, "-", "-", goal, "failed", r->why);
+	if (!is_measured(r)) {
+		printf("%-36s %7s %6s %8s %-9s %s\n", c->name, "-", "-", goal,
+			measure_verdict_name(r->verdict), r->why);
 		return;
 	}
 	printf("%-36s %7.3f %5.1f%% %8s %-9s %12.1f %12.1f %-10s %s\n", c->name, r->ratio,
@@ -54,12 +73,33 @@ void report_case(struct report *report, const struct measure_case *c)
 	fflush(stdout);
 }
 
+void report_case(struct report *report, const struct measure_case *c)
+{
+	struct measure_result *r = result_add(report, c);
+	if (r == NULL)
+		return;
+	measure_run(c, report->rounds, r);
+	if (!report->is_json)
+		row_print(r);
+}
+
+void report_without(struct report *report, const struct measure_case *c,
+	enum measure_verdict verdict, const char *why)
+{
+	struct measure_result *r = result_add(report, c);
+	if (r == NULL)
+		return;
+	*r = (struct measure_result){.c = c, .verdict = verdict, .why = why};
+	if (!report->is_json)
+		row_print(r);
+}
+
 static json_t *result_json(const struct measure_result *r)
 {
 	char goal[32];
 	goal_format(r->c, goal, sizeof goal);
 	json_t *ratios = json_array();
-	for (unsigned i = 0; i < r->rounds && r->verdict != VERDICT_FAILED; i++)
+	for (unsigned i = 0; i < r->rounds && is_measured(r); i++)
 		json_array_append_new(ratios, json_real(r->ratios[i]));
 	json_t *met = r->verdict == VERDICT_MET	     ? json_true()
 		      : r->verdict == VERDICT_MISSED ? json_false()
@@ -91,7 +131,8 @@ static void json_print(const struct report *report)
 static void bar_write(FILE *file, const struct measure_result *r)
 {
 	const double width = 360;
-	const double scale = r->c->kind == MEASURE_SHOWN ? 2 * r->ratio : 2 * r->c->goal;
+	const double full = r->c->kind == MEASURE_SHOWN ? 2 * r->ratio : 2 * r->c->goal;
+	const double scale = full > 0 ? full : 1;
 	const double length = r->ratio / scale < 1 ? r->ratio / scale * width : width;
 	const char *colour = r->verdict == VERDICT_MET	    ? "#2e8b57"
 			     : r->verdict == VERDICT_MISSED ? "#c0392b"
@@ -143,7 +184,7 @@ static int html_write(const struct report *report, const char *path)
 			: goal[0] == '>' ? "at least"
 					 : "",
 			goal + 2 * (goal[0] != '-'), measure_verdict_name(r->verdict));
-		if (r->verdict != VERDICT_FAILED)
+		if (is_measured(r))
 			bar_write(file, r);
 		fprintf(file, "<td class=\"n\">%.1f<td class=\"n\">%.1f<td>%s<td>%s</tr>", r->value,
 			r->reference_value, r->c->unit, r->c->reference);
@@ -161,10 +202,11 @@ int report_end(struct report *report, const char *html_path)
 	if (report->is_json)
 		json_print(report);
 	else
-		printf("\n%u met, %u missed, %u too noisy to judge, %u without a goal, %u failed\n",
+		printf("\n%u met, %u missed, %u too noisy to judge, %u without a goal, "
+		       "%u absent, %u failed\n",
 			by_verdict[VERDICT_MET], by_verdict[VERDICT_MISSED],
 			by_verdict[VERDICT_TOO_NOISY], by_verdict[VERDICT_SHOWN],
-			by_verdict[VERDICT_FAILED]);
+			by_verdict[VERDICT_ABSENT], by_verdict[VERDICT_FAILED]);
 	if (html_path != NULL)
 		status = html_write(report, html_path);
 	return by_verdict[VERDICT_FAILED] > 0 ? 1 : status;

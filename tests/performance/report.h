@@ -14,6 +14,7 @@ struct report {
 	struct measure_machine machine;
 	unsigned rounds;
 	bool is_json;
+	const char *only; /* measure only cases whose names start so; NULL: all */
 	unsigned count;
 	struct measure_result results[REPORT_RESULTS_MAX];
 };
@@ -22,6 +23,11 @@ struct report {
 void report_begin(struct report *report, unsigned rounds, bool is_json);
 /* Measure `c` and print its row. The case and its strings must outlive the report. */
 void report_case(struct report *report, const struct measure_case *c);
+/* Put in a case that was not measured, with FAILED or ABSENT and why (it outlives the report). */
+void report_without(struct report *report, const struct measure_case *c,
+	enum measure_verdict verdict, const char *why);
+/* True if some case whose name starts with `section` may have to be measured. */
+bool report_wants(const struct report *report, const char *section);
 /*
  * Print JSON if asked for; write `html_path` unless NULL. Returns the exit status:
  * 0 if every measurement could be made, else 1. A goal that was missed is no failure of the

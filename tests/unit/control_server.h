@@ -124,7 +124,7 @@ static inline void server_start(struct server *server, control_line_fn handle)
 {
 	memset(server, 0, sizeof *server);
 	server->handle = handle;
-	strcpy(server->folder, "/tmp/test_control.XXXXXX");
+	snprintf(server->folder, sizeof server->folder, "/tmp/test_control.XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(server->folder));
 	snprintf(server->path, sizeof server->path, "%s/socket", server->folder);
 	int result = server_listen(server, &server->socket);

@@ -8,6 +8,7 @@
 
 #include "protocol/ic.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -130,5 +131,11 @@ static const uint8_t heartbeat_negotiation[52] = {
 	1, 0, 0, 0, 3, 0, 0, 0,	      /* frameworks */
 	1, 0, 0, 0, 3, 0, 0, 0,	      /* messages */
 };
+
+/* Is there a text, and is it that one? */
+static inline bool is_text(const char *text, const char *want)
+{
+	return text != NULL && strcmp(text, want) == 0;
+}
 
 #endif

@@ -83,7 +83,11 @@ static inline void rig_close(struct rig *rig)
 
 static inline void *rig_at(struct rig *rig, uint64_t gpa)
 {
-	return guest_memory_at(partition_memory(rig->partition), gpa, 1);
+	void *at = guest_memory_at(partition_memory(rig->partition), gpa, 1);
+
+	if (!at)
+		abort();
+	return at;
 }
 
 static inline uint64_t rig_read(struct rig *rig, uint32_t vp, uint32_t msr)

@@ -33,8 +33,8 @@ struct fixture {
 
 static inline void fixture_done(struct scsi_request *request)
 {
-	struct fixture *f = (struct fixture *)(void *)((uint8_t *)request -
-		offsetof(struct fixture, request));
+	struct fixture *f =
+		(struct fixture *)(void *)((uint8_t *)request - offsetof(struct fixture, request));
 	f->done_count++;
 }
 
@@ -127,8 +127,7 @@ static inline bool fixture_guard_is_whole(const struct fixture *f)
 #define RUN(f, direction, data_bytes, ...)                                                         \
 	do {                                                                                       \
 		const uint8_t cdb_[16] = {__VA_ARGS__};                                            \
-		fixture_start(                                                                     \
-			(f), cdb_, scsi_cdb_bytes(cdb_[0]), (direction), (data_bytes));             \
+		fixture_start((f), cdb_, scsi_cdb_bytes(cdb_[0]), (direction), (data_bytes));      \
 		CU_ASSERT_EQUAL((f)->done_count, 1);                                               \
 		CU_ASSERT((fixture_guard_is_whole(f)));                                            \
 	} while (0)

@@ -139,8 +139,8 @@ static inline uint64_t guest_send_on(
 		request->iov[0] = (struct iovec){g->data, first};
 		request->iov_count = 1;
 		if (first != data_bytes)
-			request->iov[request->iov_count++] =
-				(struct iovec){g->data + first, data_bytes - first};
+			request->iov[request->iov_count++] = (struct iovec){
+				g->data + first, data_bytes - first};
 	}
 	/* A heap copy of the exact size lets the address sanitizer see reads past it. */
 	uint8_t *copy = malloc(bytes ? bytes : 1);

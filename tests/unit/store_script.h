@@ -16,7 +16,7 @@
 struct store_script {
 	struct store base;
 	uint8_t *bytes;
-	bool holds;	      /* requests wait for store_script_release() */
+	bool holds; /* requests wait for store_script_release() */
 	unsigned held_count;
 	struct store_request *held[STORE_SCRIPT_HELD_MAX];
 	unsigned submitted;

@@ -34,7 +34,7 @@ static char *on_line(void *ctx, const char *line, size_t len)
 static int dial(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	strcpy(name.sun_path, path);
+	snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL(connect(fd, (const struct sockaddr *)&name, sizeof name), 0);
 	return fd;
@@ -124,7 +124,7 @@ static void name_of_a_dead_worker_is_taken(void)
 	/* A worker that was killed leaves the name of a socket that nobody listens on. */
 	control_socket_destroy(server.socket);
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	strcpy(name.sun_path, server.path);
+	snprintf(name.sun_path, sizeof name.sun_path, "%s", server.path);
 	int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL(bind(dead, (const struct sockaddr *)&name, sizeof name), 0);
 	close(dead);
@@ -174,8 +174,6 @@ static void name_is_bounded_and_its_folder_must_exist(void)
 {
 	struct server server;
 	server_start(&server, on_line);
-	char good[80];
-	strcpy(good, server.path);
 	struct control_socket *second = NULL;
 	const struct control_loop loop = {.ctx = &server.loop};
 	char path[200];
@@ -257,6 +255,26 @@ static void client_that_does_not_read_is_dropped_at_the_bound(void)
 	say(&server, idle, "x\n", 2);
 	expect_heard(&server, idle, "1:x\n", true);
 	close(idle);
+	server_stop(&server);
+}
+
+static void client_gets_an_answer_as_long_as_the_bound_and_no_longer(void)
+{
+	struct server server;
+	server_start(&server, on_line);
+	server.answer_bytes = CONTROL_OUTPUT_MAX_BYTES - 1; /* and the newline */
+	int fd = dial(server.path);
+	say(&server, fd, "x\n", 2);
+	bool is_open;
+	char *text = hear(&server, fd, &is_open);
+	CU_ASSERT_EQUAL(strlen(text), CONTROL_OUTPUT_MAX_BYTES);
+	CU_ASSERT_TRUE(is_open);
+	free(text);
+	server.answer_bytes = CONTROL_OUTPUT_MAX_BYTES;
+	say(&server, fd, "x\n", 2);
+	expect_heard(&server, fd, "", false);
+	CU_ASSERT_EQUAL(statistics_of(&server).dropped, 1);
+	close(fd);
 	server_stop(&server);
 }
 
@@ -357,6 +375,7 @@ static const struct test tests[] = {
 	TEST(client_lines_may_come_in_any_pieces),
 	TEST(client_line_of_64_kib_is_the_longest),
 	TEST(client_that_does_not_read_is_dropped_at_the_bound),
+	TEST(client_gets_an_answer_as_long_as_the_bound_and_no_longer),
 	TEST(client_that_reads_late_gets_everything),
 	TEST(client_that_vanishes_with_answers_due_is_forgotten),
 	TEST(eighth_client_is_served_and_the_ninth_is_told),

@@ -449,8 +449,7 @@ static void host_gives_up_a_guest_without_a_common_version(void)
 	none[AT_FLAGS] = 5;
 	memset(none + AT_FRAMEWORK_COUNT, 0, 4);
 	give(&f, none, sizeof none);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f.failure);
-	CU_ASSERT_STRING_EQUAL(f.failure, "no version in common");
+	CU_ASSERT_TRUE(is_text(f.failure, "no version in common"));
 	CU_ASSERT_EQUAL(heartbeat_vsp_deadline_ns(&f.vsp), HEARTBEAT_VSP_NEVER);
 	CU_ASSERT_EQUAL(heartbeat_vsp_on_time(&f.vsp, UINT64_MAX), HEARTBEAT_VSP_NEVER);
 	CU_ASSERT_EQUAL(f.sends, 1);
@@ -464,8 +463,7 @@ static void host_ends_a_flood_with_lost_contact(void)
 	uint8_t junk[28] = {1};
 	for (unsigned i = 0; i < 1000000; i++)
 		heartbeat_vsp_on_packet(&f.vsp, junk, sizeof junk, f.now);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f.failure);
-	CU_ASSERT_STRING_EQUAL(f.failure, "too many rejected messages");
+	CU_ASSERT_TRUE(is_text(f.failure, "too many rejected messages"));
 	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_LOST_CONTACT);
 	CU_ASSERT_EQUAL(f.changes, 2);
 	CU_ASSERT_EQUAL(ic_host_rejections(&f.vsp.ic), 1000000);

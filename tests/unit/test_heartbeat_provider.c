@@ -293,8 +293,7 @@ static void channel_is_failed_once_by_a_flood_and_then_silent(void)
 		far_send(&f.bus.channel.rings, PACKET_TYPE_INBAND, 0, junk, sizeof junk);
 	while (ready(&f))
 		;
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f.bus.channel.failure);
-	CU_ASSERT_STRING_EQUAL(f.bus.channel.failure, "too many rejected messages");
+	CU_ASSERT_TRUE(is_text(f.bus.channel.failure, "too many rejected messages"));
 	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_LOST_CONTACT);
 	CU_ASSERT_EQUAL(f.deadline, HEARTBEAT_VSP_NEVER);
 	unsigned flushes = f.bus.channel.flushes;
@@ -337,8 +336,7 @@ static void corrupt_ring_fails_the_channel(void)
 	uint32_t *control = (uint32_t *)(void *)f.bus.channel.rings.memory;
 	control[RING_WORD_IN] = 3;
 	CU_ASSERT_FALSE(ready(&f));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f.bus.channel.failure);
-	CU_ASSERT_STRING_EQUAL(f.bus.channel.failure, "peer-index-unaligned");
+	CU_ASSERT_TRUE(is_text(f.bus.channel.failure, "peer-index-unaligned"));
 	CU_ASSERT_EQUAL(f.deadline, HEARTBEAT_VSP_NEVER);
 	CU_ASSERT_FALSE(ready(&f));
 	stop(&f);

@@ -73,7 +73,8 @@ static void post_input(uint64_t gpa, uint32_t connection, uint32_t type, uint32_
 	memcpy(at, &connection, 4);
 	memcpy(at + 8, &type, 4);
 	memcpy(at + 12, &size, 4);
-	memcpy(at + 16, "ping", 4);
+	static const uint8_t ping[] = {'p', 'i', 'n', 'g'};
+	memcpy(at + 16, ping, sizeof ping);
 }
 
 /* Input of the register calls: SELF, VP, VTL 0. */

@@ -107,7 +107,6 @@ static void every_rejection_and_type_has_a_name(void)
 {
 	for (unsigned i = 0; i < IC_REJECTION_COUNT; i++) {
 		const char *name = ic_rejection_name((enum ic_rejection)i);
-		CU_ASSERT_PTR_NOT_NULL(name);
 		CU_ASSERT_STRING_NOT_EQUAL(name, "unknown");
 		for (unsigned j = 0; j < i; j++)
 			CU_ASSERT_STRING_NOT_EQUAL(name, ic_rejection_name((enum ic_rejection)j));

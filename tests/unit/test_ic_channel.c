@@ -41,6 +41,7 @@ int vmbus_channel_open(struct vmbus *bus, uint32_t relid, struct vmbus_channel *
 	if (bus->open_result != 0)
 		return bus->open_result;
 	channel->config = *config;
+	channel->pages.bytes = RING_PAIR_DATA_BYTES; /* not zero: there are rings */
 	channel->in = bus->rings.near_in;
 	channel->out = bus->rings.near_out;
 	bus->channel = channel;
@@ -55,10 +56,10 @@ int vmbus_channel_close(struct vmbus *bus, struct vmbus_channel *channel, uint64
 	return bus->close_result;
 }
 
-void vmbus_channel_flush(struct vmbus_channel *channel)
+/* The host of this file looks at the rings without being asked. */
+void vmbus_channel_signal(struct vmbus_channel *channel)
 {
-	(void)ring_flush(&channel->out);
-	(void)ring_read_flush(&channel->in);
+	channel->signals_sent++;
 }
 
 /* --- fixture ------------------------------------------------------------------------------ */
@@ -243,7 +244,7 @@ static void corrupt_ring_ends_the_component(void)
 	control[RING_WORD_IN] = RING_PAIR_DATA_BYTES;
 	ready(&f);
 	CU_ASSERT_TRUE(f.channel.is_gone);
-	CU_ASSERT_STRING_EQUAL(f.channel.reason, "peer-index-past-ring");
+	CU_ASSERT_TRUE(is_text(f.channel.reason, "peer-index-past-ring"));
 	ready(&f);
 	stop(&f);
 }
@@ -254,7 +255,7 @@ static void rescind_ends_the_component(void)
 	start(&f);
 	f.bus.channel->config.on_rescind(f.bus.channel->config.ctx, f.bus.channel);
 	CU_ASSERT_TRUE(f.channel.is_gone);
-	CU_ASSERT_STRING_EQUAL(f.channel.reason, "rescinded");
+	CU_ASSERT_TRUE(is_text(f.channel.reason, "rescinded"));
 	far_send(&f.bus.rings, PACKET_TYPE_INBAND, 1, heartbeat_negotiation,
 		sizeof heartbeat_negotiation);
 	ready(&f);

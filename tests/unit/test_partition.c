@@ -579,6 +579,33 @@ static void ports_are_limited_and_survive_churn(void)
 	rig_close(&rig);
 }
 
+/* Against a plain array: ids come and go at random, crowded enough to collide. */
+static void ports_are_where_they_should_be_after_any_history(void)
+{
+	static bool is_there[4096];
+	uint32_t random = 1;
+	unsigned wrong = 0;
+
+	rig_open(&rig, 1);
+	memset(is_there, 0, sizeof is_there);
+	for (unsigned step = 0; step < 20000; step++) {
+		random = random * 1664525u + 1013904223u;
+		const uint32_t id = random >> 20;
+		if (is_there[id])
+			partition_event_port_remove(rig.partition, id);
+		else
+			wrong += partition_event_port_add(rig.partition, id, 1, on_event, NULL) !=
+				 0;
+		is_there[id] = !is_there[id];
+		if (step % 500 == 0)
+			for (uint32_t i = 0; i < 4096; i++)
+				wrong += partition_signal(rig.partition, i, 0) !=
+					 (is_there[i] ? 0 : 0x12);
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	rig_close(&rig);
+}
+
 static void on_event_remove(void *ctx, uint32_t connection_id, uint16_t flag)
 {
 	(void)flag;
@@ -624,6 +651,7 @@ static const struct test tests[] = {
 	TEST(crash_message_is_bounded_by_a_page_and_memory),
 	TEST(ports_are_found_by_their_ids),
 	TEST(ports_are_limited_and_survive_churn),
+	TEST(ports_are_where_they_should_be_after_any_history),
 	TEST(port_may_remove_itself),
 };
 

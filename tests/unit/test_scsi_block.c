@@ -407,7 +407,7 @@ static void write_same_repeats_its_block(void)
 		run_block(f, opcodes[i], 0, 10, 512, 512, STORAGE_DATA_OUT);
 		ASSERT_GOOD(f, 512);
 		bool is_right = f->store->bytes[10 * 512 - 1] == 0xEE &&
-			f->store->bytes[(10 + 512) * 512] == 0xEE;
+				f->store->bytes[(10 + 512) * 512] == 0xEE;
 		for (unsigned b = 0; b < 512; b++)
 			is_right &= memcmp(f->store->bytes + (10 + b) * 512, block, 512) == 0;
 		CU_ASSERT(is_right);

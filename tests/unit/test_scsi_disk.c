@@ -19,7 +19,7 @@ static void commands_are_sorted_complete_and_have_the_length_of_their_group(void
 		if (i > 1) {
 			const struct scsi_command *before = c - 1;
 			CU_ASSERT(before->opcode < c->opcode ||
-				(before->opcode == c->opcode && before->types < c->types));
+				  (before->opcode == c->opcode && before->types < c->types));
 			CU_ASSERT(before->opcode != c->opcode || !(before->types & c->types));
 		}
 	}

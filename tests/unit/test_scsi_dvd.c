@@ -45,7 +45,8 @@ static void inquiry_describes_a_dvd_drive(void)
 
 static void reading_needs_a_medium(void)
 {
-	static const uint8_t opcodes[] = {0x00, 0x25, 0x28, 0x43, 0x51, 0x52, 0x88, 0xA8, 0xAC, 0xAD};
+	static const uint8_t opcodes[] = {
+		0x00, 0x25, 0x28, 0x43, 0x51, 0x52, 0x88, 0xA8, 0xAC, 0xAD};
 	struct fixture *f = drive(false);
 	for (unsigned i = 0; i < sizeof opcodes; i++) {
 		RUN_IN(f, 4096, opcodes[i], 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1);
@@ -94,7 +95,8 @@ static void sectors_of_2048_bytes_are_read(void)
 
 static void a_dvd_is_never_written(void)
 {
-	static const uint8_t opcodes[] = {0x04, 0x0A, 0x2A, 0x2E, 0x35, 0x41, 0x42, 0x8A, 0x93, 0xAA};
+	static const uint8_t opcodes[] = {
+		0x04, 0x0A, 0x2A, 0x2E, 0x35, 0x41, 0x42, 0x8A, 0x93, 0xAA};
 	struct fixture *f = drive(true);
 	for (unsigned i = 0; i < sizeof opcodes; i++) {
 		RUN_OUT(f, 2048, opcodes[i], 0, 0, 0, 0, 0, 0, 0, 1);
@@ -191,8 +193,7 @@ static void events_come_by_class_and_media_first(void)
 	RUN_IN(f, 8, 0x4A, 1, 0, 0, 0x00, 0, 0, 0, 8); /* no class */
 	ASSERT_GOOD(f, 4);
 	ASSERT_DATA(f, 0x00, 0x02, 0x00, 0x7E);
-	static const uint8_t rows[][3] = {
-		/* requested mask, class, byte 5 */
+	static const uint8_t rows[][3] = {/* requested mask, class, byte 5 */
 		{0x7E, 1, 0}, {0x7C, 2, 1}, {0x78, 3, 0}, {0x70, 5, 0}, {0x50, 4, 2}, {0x40, 6, 0}};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		RUN_IN(f, 8, 0x4A, 1, 0, 0, rows[i][0], 0, 0, 0, 8);
@@ -262,7 +263,8 @@ static void configuration_has_its_exact_bytes(void)
 	RUN_IN(f, 255, 0x46, 0, 0, 0, 0, 0, 0, 0, 255);
 	ASSERT_GOOD(f, 96);
 	ASSERT_DATA(f, 0, 0, 0, 92, 0, 0, 0x00, 0x10,
-		/* profiles */ 0x00, 0x00, 0x03, 0x08, 0x00, 0x10, 0x01, 0x00, 0x00, 0x08, 0x00, 0x00,
+		/* profiles */ 0x00, 0x00, 0x03, 0x08, 0x00, 0x10, 0x01, 0x00, 0x00, 0x08, 0x00,
+		0x00,
 		/* core */ 0x00, 0x01, 0x0B, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
 		/* morphing */ 0x00, 0x02, 0x0B, 0x04, 0x02, 0x00, 0x00, 0x00,
 		/* removable */ 0x00, 0x03, 0x07, 0x04, 0x39, 0x00, 0x00, 0x00,

@@ -56,8 +56,8 @@ static void each_version_is_spoken_in_its_size(void)
 		guest_attach(g, 0, 0, 0, NULL);
 		CU_ASSERT_EQUAL(g->notified, rows[i].enumerates ? 1 : 0);
 		uint8_t packet[64];
-		CU_ASSERT_EQUAL(storage_vsp_notification(g->vsp, packet),
-			rows[i].enumerates ? bytes : 0);
+		CU_ASSERT_EQUAL(
+			storage_vsp_notification(g->vsp, packet), rows[i].enumerates ? bytes : 0);
 
 		struct guest_srb srb = guest_transfer(false, 0, 20480, 1);
 		guest_srb_on(g, 0, bytes, &srb);
@@ -74,8 +74,8 @@ static void each_version_is_spoken_in_its_size(void)
 
 static void other_versions_are_refused_and_a_lower_one_taken(void)
 {
-	static const uint16_t refused[] = {0x0603, 0x0700, 0xFFFF, 0x0601, 0x0500, 0x0400, 0x0300,
-		0x0100, 0x0001, 0x0000};
+	static const uint16_t refused[] = {
+		0x0603, 0x0700, 0xFFFF, 0x0601, 0x0500, 0x0400, 0x0300, 0x0100, 0x0001, 0x0000};
 	struct guest *g = guest_create(&plain);
 	guest_control(g, 7, 0);
 	for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -84,8 +84,7 @@ static void other_versions_are_refused_and_a_lower_one_taken(void)
 		CU_ASSERT_EQUAL(storage_vsp_state(g->vsp), STORAGE_STATE_QUERY_VERSION);
 	}
 	CU_ASSERT_EQUAL(guest_control(g, 9, 0x0600), 0);
-	CU_ASSERT_EQUAL(
-		storage_vsp_statistics(g->vsp)->rejects[STORAGE_REJECT_VERSION], 10);
+	CU_ASSERT_EQUAL(storage_vsp_statistics(g->vsp)->rejects[STORAGE_REJECT_VERSION], 10);
 	guest_free(g);
 
 	const struct storage_vsp_config capped = {.version_max = 0x0600};
@@ -111,8 +110,8 @@ static struct guest *guest_in(enum storage_state state, const struct storage_vsp
 static void each_operation_is_legal_in_its_states_only(void)
 {
 	/* Bit n: legal in state n. 0xFF: not a guest's operation at all. */
-	static const uint8_t legal[16] = {0xFF, 0xFF, 0xFF, 0x10, 0x10, 0x10, 0x10, 0x01, 0x08, 0x02,
-		0x04, 0xFF, 0xFF, 0x18, 0xFF, 0xFF};
+	static const uint8_t legal[16] = {0xFF, 0xFF, 0xFF, 0x10, 0x10, 0x10, 0x10, 0x01, 0x08,
+		0x02, 0x04, 0xFF, 0xFF, 0x18, 0xFF, 0xFF};
 	for (unsigned state = 0; state < STORAGE_STATE_COUNT; state++) {
 		for (unsigned operation = 0; operation < 16; operation++) {
 			struct guest *g = guest_in((enum storage_state)state, &multi);
@@ -177,8 +176,7 @@ static void replies_are_as_long_as_their_requests(void)
 		CU_ASSERT_EQUAL(guest_last(g)->bytes, bytes < 64 ? bytes : 64);
 		CU_ASSERT_EQUAL(guest_u32(guest_last(g), 8), bytes < 48 ? 0xC000000D : 0xC0000185);
 	}
-	CU_ASSERT_EQUAL(
-		storage_vsp_statistics(g->vsp)->rejects[STORAGE_REJECT_PACKET_SHORT], 12);
+	CU_ASSERT_EQUAL(storage_vsp_statistics(g->vsp)->rejects[STORAGE_REJECT_PACKET_SHORT], 12);
 	guest_detach(g, 0, 0, 0);
 	guest_free(g);
 }
@@ -297,8 +295,8 @@ static void a_failed_read_has_its_exact_reply(void)
 	guest_attach(g, 0, 0, 0, NULL);
 	struct guest_srb srb = guest_transfer(false, 0, 0x5000, 1);
 	guest_srb(g, &srb);
-	ASSERT_REPLY(g, 1, 0, 0, 0, 0, 0, 0, 0, 0x85, 0x01, 0x00, 0xC0, 0x34, 0, 0x86, 0x02, 0, 0, 0,
-		0, 0x10, 0x14, 0, 0, 0, 0, 0, 0, 0x70, 0, 5, 0, 0, 0, 0, 0x0A, 0, 0, 0, 0, 0x21);
+	ASSERT_REPLY(g, 1, 0, 0, 0, 0, 0, 0, 0, 0x85, 0x01, 0x00, 0xC0, 0x34, 0, 0x86, 0x02, 0, 0,
+		0, 0, 0x10, 0x14, 0, 0, 0, 0, 0, 0, 0x70, 0, 5, 0, 0, 0, 0, 0x0A, 0, 0, 0, 0, 0x21);
 	guest_detach(g, 0, 0, 0);
 	guest_free(g);
 }
@@ -316,8 +314,13 @@ static void an_absent_lun_has_its_exact_replies(void)
 		guest_srb(g, &srb);
 		ASSERT_REPLY(g, 1, 0, 0, 0, 0, 0, 0, 0, 0xC0, 0x00, 0x00, 0xC0, 0x34, 0, 0x20, 0x02,
 			0, 0, 0, 0, 0x10, 0x14);
-		struct guest_srb inquiry = {.path = srb.path, .target = srb.target, .lun = srb.lun,
-			.cdb_length = 6, .sense_length = 20, .direction = 1, .data_length = 104,
+		struct guest_srb inquiry = {.path = srb.path,
+			.target = srb.target,
+			.lun = srb.lun,
+			.cdb_length = 6,
+			.sense_length = 20,
+			.direction = 1,
+			.data_length = 104,
 			.cdb = {0x12, 0, 0, 0, 104}};
 		memset(g->data, 0xEE, 104);
 		guest_srb(g, &inquiry);
@@ -338,8 +341,13 @@ static void an_absent_lun_has_its_exact_replies(void)
 /* Ask REPORT LUNS of an address; returns the bytes moved. */
 static uint32_t report_luns(struct guest *g, uint8_t path, uint8_t target, uint32_t allocation)
 {
-	struct guest_srb srb = {.path = path, .target = target, .cdb_length = 12, .sense_length = 20,
-		.direction = 1, .data_length = 4096, .cdb = {0xA0}};
+	struct guest_srb srb = {.path = path,
+		.target = target,
+		.cdb_length = 12,
+		.sense_length = 20,
+		.direction = 1,
+		.data_length = 4096,
+		.cdb = {0xA0}};
 	srb.cdb[8] = (uint8_t)(allocation >> 8);
 	srb.cdb[9] = (uint8_t)allocation;
 	memset(g->data, 0xEE, 4096);
@@ -458,11 +466,25 @@ static void ntstatus_follows_the_srb_status(void)
 		uint8_t srb;
 		uint32_t status;
 	} rows[] = {
-		{0x01, 0}, {0x81, 0}, {0x05, 0x80000011}, {0x20, 0xC00000C0}, {0x21, 0xC00000C0},
-		{0x08, 0xC00000C0}, {0x11, 0xC00000C0}, {0x09, 0xC00000B5}, {0x0B, 0xC00000B5},
-		{0x0A, 0xC000009D}, {0x22, 0xC0000010}, {0x15, 0xC0000010}, {0x12, 0x80000005},
-		{0x16, 0xC0000001}, {0x02, 0xC0000120}, {0x04, 0xC0000185}, {0x84, 0xC0000185},
-		{0x06, 0xC0000185}, {0x3F, 0xC0000185},
+		{0x01, 0},
+		{0x81, 0},
+		{0x05, 0x80000011},
+		{0x20, 0xC00000C0},
+		{0x21, 0xC00000C0},
+		{0x08, 0xC00000C0},
+		{0x11, 0xC00000C0},
+		{0x09, 0xC00000B5},
+		{0x0B, 0xC00000B5},
+		{0x0A, 0xC000009D},
+		{0x22, 0xC0000010},
+		{0x15, 0xC0000010},
+		{0x12, 0x80000005},
+		{0x16, 0xC0000001},
+		{0x02, 0xC0000120},
+		{0x04, 0xC0000185},
+		{0x84, 0xC0000185},
+		{0x06, 0xC0000185},
+		{0x3F, 0xC0000185},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		CU_ASSERT_EQUAL(storage_srb_ntstatus(rows[i].srb), rows[i].status);
@@ -542,8 +564,8 @@ static void packets_without_an_answer_give_their_request_back(void)
 /* TEST UNIT READY; its sense key, 0 if good. */
 static uint8_t test_unit_ready(struct guest *g, uint8_t target, uint8_t lun)
 {
-	struct guest_srb srb = {.target = target, .lun = lun, .cdb_length = 6, .sense_length = 20,
-		.direction = 2};
+	struct guest_srb srb = {
+		.target = target, .lun = lun, .cdb_length = 6, .sense_length = 20, .direction = 2};
 	guest_srb(g, &srb);
 	return guest_last(g)->packet[30];
 }
@@ -761,8 +783,8 @@ static void it_describes_itself(void)
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
 	char text[128];
 	CU_ASSERT(storage_vsp_describe(g->vsp, text, sizeof text) > 0);
-	CU_ASSERT_STRING_EQUAL(text,
-		"ready, version 6.0, 1 channels open, 0 LUNs, 0 requests in flight");
+	CU_ASSERT_STRING_EQUAL(
+		text, "ready, version 6.0, 1 channels open, 0 LUNs, 0 requests in flight");
 	CU_ASSERT_STRING_EQUAL(storage_operation_name(3), "EXECUTE_SRB");
 	CU_ASSERT_STRING_EQUAL(storage_operation_name(99), "unknown");
 	CU_ASSERT_STRING_EQUAL(storage_state_name(STORAGE_STATE_COUNT), "unknown");

@@ -173,7 +173,6 @@ static uint64_t blocks_used(void)
 	return (uint64_t)st.st_blocks * 512;
 }
 
-
 static void finish_test(struct store *store)
 {
 	if (store)
@@ -364,8 +363,7 @@ static void direct_io_takes_any_memory(void)
 	image_make("direct", IMAGE_BYTES, true);
 	struct store *store;
 	char error[256];
-	const int result =
-		open_with((struct store_file_options){.is_direct = true}, &store, error);
+	const int result = open_with((struct store_file_options){.is_direct = true}, &store, error);
 	if (result == -EINVAL) {
 		CU_ASSERT_PTR_NOT_NULL(strstr(error, "no direct I/O"));
 		finish_test(NULL);
@@ -403,8 +401,8 @@ static void a_writer_keeps_everybody_else_out(void)
 	CU_ASSERT_EQUAL(open_with((struct store_file_options){0}, &other, error), -EBUSY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(error, path));
 	CU_ASSERT_PTR_NOT_NULL(strstr(error, "is locked"));
-	CU_ASSERT_EQUAL(
-		open_with((struct store_file_options){.is_read_only = true}, &other, error), -EBUSY);
+	CU_ASSERT_EQUAL(open_with((struct store_file_options){.is_read_only = true}, &other, error),
+		-EBUSY);
 	CU_ASSERT_EQUAL(
 		open_with((struct store_file_options){.ignores_lock = true}, &other, error), 0);
 	store_close(other);
@@ -533,8 +531,8 @@ static void images_without_permission_are_refused(void)
 	CU_ASSERT_EQUAL(chmod(path, 0), 0);
 	if (was_root)
 		CU_ASSERT_EQUAL(seteuid(65534), 0);
-	ASSERT_REFUSED((struct store_file_options){.is_read_only = true}, -EACCES,
-		"make it readable");
+	ASSERT_REFUSED(
+		(struct store_file_options){.is_read_only = true}, -EACCES, "make it readable");
 	if (was_root)
 		CU_ASSERT_EQUAL(seteuid(0) | setegid(0), 0);
 	finish_test(NULL);
@@ -674,8 +672,8 @@ int main(int argc, char **argv)
 		perror(folder);
 		return 1;
 	}
-	const int status =
-		test_main("store_file", tests, sizeof tests / sizeof tests[0], argc, argv);
+	const int status = test_main(
+		"store_file", tests, sizeof tests / sizeof tests[0], argc, argv);
 	rmdir(folder);
 	return status;
 }

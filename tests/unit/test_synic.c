@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 static struct rig rig;
 
@@ -424,12 +425,15 @@ static void vps_have_separate_pages(void)
 
 /* ---- against a guest on another processor -------------------------------------------------- */
 
-#define RACE_MESSAGES 200000u
+#define RACE_ROUNDS   30000u
+#define RACE_MESSAGES (2 * RACE_ROUNDS)
 
 struct race {
 	uint8_t *slot;
-	uint32_t eom; /* atomic: EOM writes that the host has to serve */
-	unsigned received, out_of_order;
+	uint32_t eom;	       /* atomic: EOM writes that the host has to serve */
+	unsigned received;     /* atomic */
+	unsigned out_of_order; /* read after the guest has ended */
+	bool is_over;	       /* atomic */
 };
 
 /* A guest that takes messages as fast as it can, by R-SYNIC-010. */
@@ -437,40 +441,56 @@ static void *race_guest(void *arg)
 {
 	struct race *race = arg;
 	uint32_t *type = (uint32_t *)(void *)race->slot;
+	unsigned received = 0;
 
-	while (race->received < RACE_MESSAGES) {
+	while (!__atomic_load_n(&race->is_over, __ATOMIC_RELAXED)) {
 		if (__atomic_load_n(type, __ATOMIC_ACQUIRE) == 0)
 			continue;
 		uint32_t number;
 		memcpy(&number, race->slot + 16, sizeof number);
-		race->out_of_order += number != race->received;
-		race->received++;
+		race->out_of_order += number != received;
+		received++;
 		__atomic_store_n(type, 0, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(race->slot + 5, __ATOMIC_SEQ_CST) & 1)
 			__atomic_fetch_add(&race->eom, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&race->received, received, __ATOMIC_RELEASE);
 	}
 	return NULL;
 }
 
+/*
+ * Two messages a round, the second queued behind the first or not, just as it happens;
+ * then nothing but EOM may be needed to get both across.
+ */
 static void no_message_is_lost_or_stuck_against_a_concurrent_guest(void)
 {
 	struct race race = {0};
 	pthread_t guest;
-	unsigned posted = 0;
+	uint32_t number = 0;
+	bool is_stuck = false;
 
 	open_with_synic();
 	race.slot = slot(2);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&guest, NULL, race_guest, &race), 0);
-	while (posted < RACE_MESSAGES || synic_message_is_backlogged(rig.partition, 0, 2)) {
-		const uint32_t number = posted;
-		if (posted < RACE_MESSAGES &&
-			synic_message_post(rig.partition, 0, 2, 1, 0, &number, sizeof number) == 0)
-			posted++;
-		/* Only EOM makes a queue move again when nothing more is posted. */
-		if (__atomic_exchange_n(&race.eom, 0, __ATOMIC_SEQ_CST))
-			rig_write(&rig, 0, HV_X64_MSR_EOM, 0);
+	for (unsigned round = 0; round < RACE_ROUNDS && !is_stuck; round++) {
+		for (unsigned i = 0; i < 2; i++, number++) {
+			/* Let the second come at any moment of the guest's taking the first. */
+			for (unsigned pause = i * (round * 2654435761u >> 22); pause > 0; pause--)
+				__asm__ volatile("");
+			CU_ASSERT_EQUAL_FATAL(synic_message_post(rig.partition, 0, 2, 1, 0, &number,
+						      sizeof number),
+				0);
+		}
+		const time_t start = time(NULL);
+		while (__atomic_load_n(&race.received, __ATOMIC_ACQUIRE) < number && !is_stuck) {
+			if (__atomic_exchange_n(&race.eom, 0, __ATOMIC_SEQ_CST))
+				rig_write(&rig, 0, HV_X64_MSR_EOM, 0);
+			is_stuck = time(NULL) - start > 10;
+		}
 	}
+	__atomic_store_n(&race.is_over, true, __ATOMIC_RELAXED);
 	pthread_join(guest, NULL);
+	CU_ASSERT_FALSE(is_stuck);
 	CU_ASSERT_EQUAL(race.received, RACE_MESSAGES);
 	CU_ASSERT_EQUAL(race.out_of_order, 0);
 	rig_close(&rig);

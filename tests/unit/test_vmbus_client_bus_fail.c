@@ -11,12 +11,9 @@
 static void on_ready(void *ctx, struct vmbus_channel *channel)
 {
 	struct peer *p = ctx;
-	struct packet_view view;
 
 	p->ready++;
-	while (ring_peek(&channel->in, &view) == RING_OK)
-		ring_release(&channel->in, &view);
-	vmbus_channel_flush(channel);
+	peer_packets_read(p, channel);
 }
 
 static void on_rescind(void *ctx, struct vmbus_channel *channel)

@@ -126,6 +126,20 @@ static void takes_0x12_on_connection_1_for_a_throttle(void)
 	free(h);
 }
 
+static void takes_0x12_after_contact_for_a_throttle(void)
+{
+	struct host *h = contacting(NULL);
+
+	h->status = 0x12;
+	h->status_times = 2;
+	host_version(h, 20, 1, 0, 4, 0);
+	CU_ASSERT_EQUAL(h->client.state, VMBUS_CLIENT_NEGOTIATED);
+	host_run_until(h, h->now + 100000);
+	CU_ASSERT_EQUAL(post_type(host_post(h, 0)), 3);
+	CU_ASSERT_EQUAL(h->client.statistics.post_retries, 2);
+	free(h);
+}
+
 static void treats_a_failed_connection_state_as_failure(void)
 {
 	static const uint8_t states[] = {1, 2, 255};
@@ -513,6 +527,7 @@ static const struct test tests[] = {
 	TEST(fails_cleanly_when_no_version_is_accepted),
 	TEST(falls_back_to_connection_1_when_4_does_not_exist),
 	TEST(takes_0x12_on_connection_1_for_a_throttle),
+	TEST(takes_0x12_after_contact_for_a_throttle),
 	TEST(treats_a_failed_connection_state_as_failure),
 	TEST(ignores_a_version_response_that_nobody_waits_for),
 	TEST(masks_features_that_it_did_not_ask_for),

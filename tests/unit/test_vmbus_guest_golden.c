@@ -286,6 +286,8 @@ static void replay(const char *path, bool keeps_gpadl_order, unsigned at_least)
 	s->keeps_gpadl_order = keeps_gpadl_order;
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct line *line = &s->lines[i];
+		if (s->host == NULL && (line->kind != '>' || get32(line->payload) != 14))
+			abort(); /* a session begins with contact */
 		if (line->kind == '<') {
 			host_send(s->host, line->payload, line->bytes);
 		} else if (line->kind == '*') {
@@ -299,6 +301,8 @@ static void replay(const char *path, bool keeps_gpadl_order, unsigned at_least)
 			}
 		}
 	}
+	if (s->host == NULL)
+		abort();
 	for (unsigned i = 0; i < s->host->post_count; i++)
 		if (!s->consumed[i]) {
 			fprintf(stderr, "%s: the guest never sent type %u\n", path,

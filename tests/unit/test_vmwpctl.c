@@ -18,16 +18,17 @@
 /* Where the program is: $VMWPCTL, or bin/ beside the folder of tests. */
 static const char *program_path(void)
 {
-	static char path[4096];
+	static char program[4096 + 16];
+	char path[4096];
 	const char *given = getenv("VMWPCTL");
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 32);
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
 	if (given != NULL)
 		return given;
 	if (n < 0)
 		return NULL;
 	path[n] = '\0';
-	strcat(dirname(dirname(dirname(path))), "/bin/vmwpctl");
-	return access(path, X_OK) == 0 ? path : NULL;
+	snprintf(program, sizeof program, "%s/bin/vmwpctl", dirname(dirname(dirname(path))));
+	return access(program, X_OK) == 0 ? program : NULL;
 }
 
 /* Run `program arguments…`, serving meanwhile. Returns its exit status, output in `out`. */
@@ -39,7 +40,8 @@ static int run(struct server *server, char *const *argv, char *out, size_t size)
 	if (child == 0) {
 		dup2(pipes[1], STDOUT_FILENO);
 		dup2(pipes[1], STDERR_FILENO);
-		execv(argv[0], argv);
+		if (argv[0] != NULL)
+			execv(argv[0], argv);
 		_exit(126);
 	}
 	close(pipes[1]);

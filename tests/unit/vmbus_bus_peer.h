@@ -48,6 +48,7 @@ struct peer {
 	uint32_t pending_relid, pending_id;
 	/* the bus's callbacks */
 	unsigned ready, rescinded, offered, gone;
+	unsigned torn;	  /* packets that were not whole */
 	int ready_result; /* of a blocking call made in a callback */
 };
 
@@ -171,18 +172,34 @@ static inline uint32_t *peer_control(struct peer *p, uint32_t relid, bool inward
 	return (uint32_t *)(void *)(at + index * 4);
 }
 
-/* Put one in-band packet with an 8-byte payload into the host → guest ring. */
+#define PEER_PACKET_BYTES 40u /* does not divide the ring: some packets wrap */
+
+/* Put one in-band packet, `payload` and its complement, into the host → guest ring. */
 static inline void peer_write(struct peer *p, uint32_t relid, uint64_t payload)
 {
 	uint32_t *control = peer_control(p, relid, true, 0);
 	uint8_t *data = (uint8_t *)control + 4096;
 	const uint32_t in = control[0], size = 4096;
-	uint8_t packet[32] = {6, 0, 2, 0, 3, 0, 0, 0};
+	uint8_t packet[PEER_PACKET_BYTES] = {6, 0, 2, 0, 4, 0, 0, 0};
 	put64(packet + 16, payload);
-	put64(packet + 24, (uint64_t)in << 32);
+	put64(packet + 24, ~payload);
+	put64(packet + 32, (uint64_t)in << 32);
 	for (uint32_t i = 0; i < sizeof packet; i++)
 		data[(in + i) % size] = packet[i];
-	__atomic_store_n(control, (in + 32) % size, __ATOMIC_SEQ_CST);
+	__atomic_store_n(control, (in + PEER_PACKET_BYTES) % size, __ATOMIC_SEQ_CST);
+}
+
+/* Read all that there is, and count packets that are not whole. */
+static inline void peer_packets_read(struct peer *p, struct vmbus_channel *channel)
+{
+	struct packet_view view;
+
+	while (ring_peek(&channel->in, &view) == RING_OK) {
+		p->torn += view.payload_bytes != 16 ||
+			   get64(view.payload) != ~get64(view.payload + 8);
+		ring_release(&channel->in, &view);
+	}
+	vmbus_channel_flush(channel);
 }
 
 static inline void peer_event(struct peer *p, uint32_t vp, uint32_t flag)

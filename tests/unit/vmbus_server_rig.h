@@ -20,6 +20,14 @@
 #define RIG_DEVICES  2100u
 #define RIG_RAM_GPNS UINT64_C(0x100000) /* pages below are memory: 4 GiB */
 
+/* A contact at 5.3 from VP 0 without monitor pages. */
+#define RIG_CONTACT_5_3                                                                            \
+	"0e00000000000000 03000500 00000000 0200000000000000 0000000000000000 0000000000000000"
+
+#define RIG_VERSIONS 11u
+static const uint32_t rig_versions[RIG_VERSIONS] = {0x0000000d, 0x00010001, 0x00020004, 0x00030000,
+	0x00040000, 0x00040001, 0x00050000, 0x00050001, 0x00050002, 0x00050003, 0x00060000};
+
 struct rig_message {
 	uint32_t vp, sint;
 	size_t bytes;
@@ -60,8 +68,7 @@ struct rig {
 
 /* ---- ops ---- */
 
-static inline int rig_post(
-	void *ctx, uint32_t vp, uint32_t sint, const void *payload, size_t bytes)
+static inline int rig_post(void *ctx, uint32_t vp, uint32_t sint, const void *payload, size_t bytes)
 {
 	struct rig *r = ctx;
 	if (r->is_full)
@@ -154,8 +161,8 @@ static inline void rig_reset_done(void *ctx)
 	((struct rig *)ctx)->resets++;
 }
 
-static inline bool rig_connect_request(void *ctx, const struct guid *endpoint,
-	const struct guid *service, const struct guid *silo)
+static inline bool rig_connect_request(
+	void *ctx, const struct guid *endpoint, const struct guid *service, const struct guid *silo)
 {
 	(void)endpoint;
 	(void)service;
@@ -206,8 +213,7 @@ static const struct vmbus_server_ops rig_server_ops = {
 static inline struct rig *rig_make_with(const struct vmbus_server_config *config)
 {
 	struct rig *r = calloc(1, sizeof *r);
-	if (r == NULL ||
-		vmbus_server_create(config, &rig_server_ops, r, &r->server) != 0)
+	if (r == NULL || vmbus_server_create(config, &rig_server_ops, r, &r->server) != 0)
 		abort();
 	return r;
 }
@@ -420,16 +426,16 @@ static inline void rig_words(struct rig *r, uint32_t type, unsigned count, uint3
 	rig_say(r, &bytes);
 }
 
-#define RIG_SAY0(r, type)	       rig_words(r, type, 0, 0, 0, 0, 0)
-#define RIG_SAY1(r, type, a)	       rig_words(r, type, 1, a, 0, 0, 0)
-#define RIG_SAY2(r, type, a, b)	       rig_words(r, type, 2, a, b, 0, 0)
-#define RIG_SAY3(r, type, a, b, c)     rig_words(r, type, 3, a, b, c, 0)
-#define RIG_REQUEST_OFFERS(r)	       RIG_SAY0(r, 3)
-#define RIG_CLOSE(r, relid)	       RIG_SAY1(r, 7, relid)
-#define RIG_TEARDOWN(r, relid, gpadl)  RIG_SAY2(r, 11, relid, gpadl)
-#define RIG_RELEASE(r, relid)	       RIG_SAY1(r, 13, relid)
-#define RIG_UNLOAD(r)		       RIG_SAY0(r, 16)
-#define RIG_MODIFY(r, relid, vp)       RIG_SAY2(r, 22, relid, vp)
+#define RIG_SAY0(r, type)		rig_words(r, type, 0, 0, 0, 0, 0)
+#define RIG_SAY1(r, type, a)		rig_words(r, type, 1, a, 0, 0, 0)
+#define RIG_SAY2(r, type, a, b)		rig_words(r, type, 2, a, b, 0, 0)
+#define RIG_SAY3(r, type, a, b, c)	rig_words(r, type, 3, a, b, c, 0)
+#define RIG_REQUEST_OFFERS(r)		RIG_SAY0(r, 3)
+#define RIG_CLOSE(r, relid)		RIG_SAY1(r, 7, relid)
+#define RIG_TEARDOWN(r, relid, gpadl)	RIG_SAY2(r, 11, relid, gpadl)
+#define RIG_RELEASE(r, relid)		RIG_SAY1(r, 13, relid)
+#define RIG_UNLOAD(r)			RIG_SAY0(r, 16)
+#define RIG_MODIFY(r, relid, vp)	RIG_SAY2(r, 22, relid, vp)
 #define RIG_CLOSE_RESERVED(r, id, v, s) RIG_SAY3(r, 19, id, v, s)
 
 static inline void rig_open_reserved(
@@ -494,8 +500,8 @@ static inline void rig_hear_bytes(struct rig *r, const char *text, const char *f
 {
 	const struct rig_bytes expected = rig_hex(text);
 	const struct rig_message *m = rig_next(r);
-	const bool is_same =
-		m->bytes == expected.count && memcmp(m->payload, expected.at, m->bytes) == 0;
+	const bool is_same = m->bytes == expected.count &&
+			     memcmp(m->payload, expected.at, m->bytes) == 0;
 	if (!is_same) {
 		printf("%s:%u: heard %zu bytes:", file, line, m->bytes);
 		for (size_t i = 0; i < m->bytes; i++)
@@ -511,8 +517,8 @@ static inline void rig_hear_bytes(struct rig *r, const char *text, const char *f
 #define RIG_DEAD(r) CU_ASSERT_EQUAL((r)->logged - (r)->seen, 0)
 
 /* The next message has this type and, for types with several words, starts with these. */
-static inline bool rig_heard(struct rig *r, uint32_t type, unsigned count, uint32_t a, uint32_t b,
-	uint32_t c)
+static inline bool rig_heard(
+	struct rig *r, uint32_t type, unsigned count, uint32_t a, uint32_t b, uint32_t c)
 {
 	const struct rig_message *m = rig_next(r);
 	const uint32_t words[] = {type, 0, a, b, c};

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vsc-disk: the disks of a loopback partition as files. This file is the life of the
+ * program and its loop.
+ *
+ *	kernel (FUSE) <-> vsc_disk_fuse, vsc_disk_ops   what a request means
+ *	                  vsc_disk_tree                 which files there are
+ *	                  vsc_disk_io                   bytes over blocks
+ *	partition     <-> vsc_disk_guest                controllers, heartbeat
+ *
+ * One thread does everything (but notifications, which may block). Each turn takes what
+ * FUSE has, publishes the requests that came of it, and looks at the bus, where
+ * completions answer FUSE. When nothing is left it polls for a while, as long as that
+ * pays (protocol/spin.h), then arms the bus and sleeps on all descriptors together.
+ */
+#include "guest/vsc/vsc_disk_fuse.h"
+#include "guest/vsc/vsc_disk_log.h"
+#include "guest/vsc/vsc_disk_status.h"
+#include "protocol/spin.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define FUSE_BATCH     64u	    /* requests taken in one turn */
+#define SPINS_PER_LOOK 32u	    /* looks at the bus for one look at FUSE, while polling */
+#define DRAIN_100NS    100000000ull /* 10 s: for requests in flight, at the end */
+#define SLEEP_MAX_MS   60000
+
+struct vsc_disk {
+	struct disk_options options;
+	struct disk_guest guest;
+	struct disk_tree tree;
+	struct disk_fuse fuse;
+	struct disk_io *io; /* owned */
+	struct spin_policy spin;
+	uint64_t heard; /* requests taken, at the last look */
+};
+
+/* ---- signals ------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_wanted;
+static volatile sig_atomic_t status_wanted;
+static int signal_fd = -1; /* an eventfd that ends a sleep */
+
+static void on_signal(int number)
+{
+	const int saved = errno;
+	const uint64_t one = 1;
+	if (number == SIGUSR1)
+		status_wanted = 1;
+	else
+		stop_wanted = 1;
+	if (signal_fd >= 0 && write(signal_fd, &one, sizeof one) < 0)
+		errno = saved; /* full: it will wake anyway */
+	errno = saved;
+}
+
+static int signals_set_up(void)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	signal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (signal_fd < 0)
+		return -errno;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+static void signals_serve(struct vsc_disk *app)
+{
+	uint64_t value;
+	while (read(signal_fd, &value, sizeof value) > 0)
+		;
+	if (status_wanted) {
+		status_wanted = 0;
+		if (app->options.json_status != NULL)
+			(void)disk_status_write(app->options.json_status, &app->guest, &app->tree,
+				&app->fuse, app->io);
+	}
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static uint64_t now_of(const struct vsc_disk *app)
+{
+	return winhv_time_100ns(&app->guest.hv);
+}
+
+/* One look everywhere. What was done; negative: the host has gone. */
+static int turn(struct vsc_disk *app, bool looks_at_fuse)
+{
+	int work = 0;
+	if (looks_at_fuse && !app->fuse.is_draining) {
+		while (work < (int)FUSE_BATCH && disk_fuse_take(&app->fuse) > 0)
+			work++;
+		if (work > 0)
+			disk_guest_flush(&app->guest);
+	}
+	const int done = disk_guest_poll(&app->guest);
+	if (done < 0)
+		return done;
+	if (done > 0)
+		disk_guest_flush(&app->guest);
+	if (done > 0 || now_of(app) >= app->guest.next_time || app->guest.are_offers_new)
+		disk_guest_service(&app->guest);
+	if (app->guest.is_host_gone)
+		return -ENODEV;
+	return work + done;
+}
+
+/* Poll while that pays. True: something happened. */
+static bool spin(struct vsc_disk *app, int *done)
+{
+	const uint64_t end = now_of(app) + app->spin.current;
+	for (unsigned i = 1; app->spin.current > 0 && !stop_wanted; i++) {
+		*done = turn(app, i % SPINS_PER_LOOK == 0);
+		if (*done != 0)
+			return true;
+		if (i % 8 == 0 && now_of(app) >= end)
+			return false;
+		spin_pause();
+	}
+	return false;
+}
+
+/* Sleep until a descriptor or the clock has something. The bus is armed. */
+static void sleep_on_all(struct vsc_disk *app)
+{
+	const bool takes = !app->fuse.is_draining && disk_fuse_has_room(&app->fuse);
+	struct pollfd fds[4] = {
+		{.fd = signal_fd, .events = POLLIN},
+		{.fd = platform_loopback_host_fd(app->guest.platform), .events = POLLIN},
+		{.fd = platform_loopback_interrupt_fd(app->guest.platform, 0), .events = POLLIN},
+		{.fd = takes ? app->fuse.fd : -1, .events = POLLIN},
+	};
+	const uint64_t start = now_of(app);
+	int timeout_ms = SLEEP_MAX_MS;
+	if (app->guest.next_time <= start)
+		timeout_ms = 0;
+	else if (app->guest.next_time - start < SLEEP_MAX_MS * 10000ull)
+		timeout_ms = (int)((app->guest.next_time - start + 9999) / 10000);
+	if (!stop_wanted && !status_wanted)
+		(void)poll(fds, 4, timeout_ms);
+	spin_after_sleep(&app->spin, now_of(app) - start);
+	if (fds[0].revents != 0 || status_wanted)
+		signals_serve(app);
+}
+
+/* Until told to stop (0), unmounted from outside (0), or the host has gone (negative). */
+static int serve(struct vsc_disk *app)
+{
+	while (!stop_wanted && !app->fuse.is_unmounted) {
+		int done = turn(app, true);
+		if (done == 0 && !spin(app, &done) && vmbus_arm(app->guest.bus))
+			sleep_on_all(app);
+		if (done < 0)
+			return done;
+		if (status_wanted)
+			signals_serve(app);
+	}
+	return 0;
+}
+
+/* No new requests; let those under way end, and the notifier, which the kernel must answer. */
+static void drain(struct vsc_disk *app)
+{
+	const uint64_t deadline = now_of(app) + DRAIN_100NS;
+	while (now_of(app) < deadline && !app->guest.is_host_gone) {
+		const bool is_quiet = disk_notify_is_idle(&app->fuse.notifier);
+		app->fuse.is_draining = is_quiet;
+		if (is_quiet && app->io->jobs == 0)
+			return;
+		if (turn(app, true) == 0)
+			spin_pause();
+	}
+}
+
+/* The host has gone: every request ends with EIO, those that still come too. */
+static void give_up(struct vsc_disk *app)
+{
+	const uint64_t deadline = now_of(app) + DRAIN_100NS;
+	disk_guest_give_up(&app->guest);
+	while (!disk_notify_is_idle(&app->fuse.notifier) && now_of(app) < deadline)
+		if (disk_fuse_take(&app->fuse) == 0)
+			spin_pause();
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void ready_tell(const struct vsc_disk *app)
+{
+	char line[64];
+	const int length = snprintf(line, sizeof line, "ready: %u disk%s\n", app->tree.live,
+		app->tree.live == 1 ? "" : "s");
+	fputs(line, stdout);
+	fflush(stdout);
+	if (app->options.ready_fd >= 0) {
+		if (write(app->options.ready_fd, line, (size_t)length) != length)
+			disk_log("--ready-fd %d: %s", app->options.ready_fd, strerror(errno));
+		close(app->options.ready_fd);
+	}
+}
+
+static int start(struct vsc_disk *app)
+{
+	int error = disk_fuse_check(&app->options);
+	if (error != 0)
+		return error;
+	app->io = malloc(sizeof *app->io);
+	if (app->io == NULL) {
+		disk_log("out of memory");
+		return -ENOMEM;
+	}
+	disk_tree_init(&app->tree);
+	app->guest.on_lun = disk_tree_on_lun;
+	app->guest.ctx = &app->tree;
+	error = disk_guest_connect(&app->guest, &app->options);
+	if (error != 0)
+		return error;
+	disk_io_init(app->io, &app->guest.arena);
+	error = disk_fuse_mount(&app->fuse, &app->options, &app->tree, app->io);
+	if (error != 0)
+		(void)disk_guest_disconnect(&app->guest, false);
+	return error;
+}
+
+/* Returns the exit status. */
+static int finish(struct vsc_disk *app, int error)
+{
+	if (error == 0)
+		drain(app);
+	if (app->fuse.is_unmounted)
+		disk_log("%s was unmounted", app->options.mount_point);
+	if (app->guest.is_host_gone) {
+		disk_log(
+			"%s: the host went away; its disks are out of reach", app->options.connect);
+		error = -ENODEV;
+		give_up(app);
+	}
+	if (app->options.json_status != NULL)
+		(void)disk_status_write(
+			app->options.json_status, &app->guest, &app->tree, &app->fuse, app->io);
+	/* Jobs that are left end here, while FUSE can still be told. */
+	const int parted = disk_guest_disconnect(&app->guest, error == 0);
+	if (parted != 0 && error == 0) {
+		disk_log("the host did not take its leave in order: %s", strerror(-parted));
+		error = parted;
+	}
+	disk_fuse_unmount(&app->fuse);
+	disk_tree_clear(&app->tree);
+	return error == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	static struct vsc_disk app;
+	const int parsed = disk_options_parse(&app.options, argc, argv);
+	if (parsed != 0)
+		return parsed > 0 ? 0 : 2;
+	int error = signals_set_up();
+	if (error != 0) {
+		disk_log("cannot handle signals: %s", strerror(-error));
+		return 1;
+	}
+	error = start(&app);
+	int status = 1;
+	if (error == 0) {
+		spin_init(&app.spin, app.options.spin_us * 10ull);
+		ready_tell(&app);
+		status = finish(&app, serve(&app));
+	}
+	disk_tree_clear(&app.tree);
+	free(app.io);
+	return status;
+}
