@@ -29,6 +29,8 @@ TESTS += \
 	unit/test_options \
 	unit/test_partition \
 	unit/test_synic \
+	unit/test_vmbus_bus \
+	unit/test_vmbus_bus_life \
 	unit/test_vmbus_client_bus \
 	unit/test_vmbus_client_bus_fail \
 	unit/test_vmbus_client_channel \
@@ -37,6 +39,13 @@ TESTS += \
 	unit/test_vmbus_client_offer \
 	unit/test_vmbus_guest_golden \
 	unit/test_vmbus_layout \
+	unit/test_vmbus_server_channel \
+	unit/test_vmbus_server_connection \
+	unit/test_vmbus_server_gpadl \
+	unit/test_vmbus_server_offer \
+	unit/test_vmbus_server_rescind \
+	unit/test_vmbus_server_table \
+	unit/test_vmbus_server_unload \
 	unit/test_vmwpctl \
 	unit/test_winhv \
 

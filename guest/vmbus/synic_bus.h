@@ -11,7 +11,7 @@
  *	  |	    |
  *	client.h   winhv.h
  *
- * About 700 KiB, most of it the table of offers: static or allocated, not on a stack.
+ * About 500 KiB, most of it the table of offers: static or allocated, not on a stack.
  * Threads: see vmbus.h. The fields are the bus's own.
  */
 #ifndef GUEST_VMBUS_SYNIC_BUS_H

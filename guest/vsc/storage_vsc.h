@@ -203,11 +203,13 @@ const char *storage_vsc_state_name(enum storage_vsc_state state);
 /* A request in flight, by index of its transaction id. */
 struct storage_vsc_slot {
 	struct storage_vsc_request *request; /* NULL: free, or waits for a late answer */
-	uint64_t deadline;
-	uint32_t generation; /* upper half of the id; never 0 */
+	uint64_t deadline;		     /* 0: counts from the next storage_vsc_tick() on */
+	uint32_t generation;		     /* upper half of the id; never 0 */
 	uint32_t next_free;
+	uint32_t next_new;
 	uint8_t channel;
 	bool is_busy;	  /* the host has the id */
+	bool is_new;	  /* in the list of those whose time has not begun */
 	bool is_aborting; /* its deadline has passed, the LUN was reset */
 };
 
@@ -264,7 +266,7 @@ struct storage_vsc_counters {
 struct storage_vsc_control {
 	uint32_t operation; /* enum storage_operation; 0: none in flight */
 	uint32_t generation;
-	uint64_t deadline;
+	uint64_t deadline;     /* 0: counts from the next tick on */
 	uint32_t packet_bytes; /* of the request in flight */
 	bool is_bus_reset_due;
 	bool is_lun_reset_due; /* some LUN has needs_reset */
@@ -301,6 +303,7 @@ struct storage_vsc {
 	uint16_t packet_bytes; /* 48 or 64 */
 	uint16_t sense_bytes;
 	uint32_t free_head; /* slot index; UINT32_MAX: none */
+	uint32_t new_head;  /* likewise, by next_new */
 	uint32_t in_flight;
 	uint32_t max_transfer_bytes; /* of one request */
 	struct storage_vsc_slot *slots;
@@ -358,7 +361,9 @@ int storage_vsc_drain(struct storage_vsc *vsc, unsigned channel, unsigned budget
 
 /*
  * Time has come to `now`: deadlines, delayed retries, enumeration. Returns the time of the next
- * call that is needed, UINT64_MAX if none is. Cheap when nothing is due.
+ * call that is needed, UINT64_MAX if none is. Cheap when nothing is due. The time of what was
+ * submitted since the last call begins now, so that a program that was busy, or stopped, sees
+ * nothing expire that the host never had the time to do.
  */
 uint64_t storage_vsc_tick(struct storage_vsc *vsc, uint64_t now);
 

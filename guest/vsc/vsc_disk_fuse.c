@@ -111,7 +111,12 @@ static struct fuse_session *session_mount(struct disk_fuse *fuse, bool has_auto_
 	fuse_opt_free_args(&args);
 	if (session == NULL)
 		return NULL;
-	if (fuse_session_mount(session, fuse->options->mount_point) == 0)
+	/* Absolute: what unmounts it after our death has another working directory. */
+	char *path = realpath(fuse->options->mount_point, NULL);
+	const int error = fuse_session_mount(
+		session, path != NULL ? path : fuse->options->mount_point);
+	free(path);
+	if (error == 0)
 		return session;
 	fuse_session_destroy(session);
 	return NULL;

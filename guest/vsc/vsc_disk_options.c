@@ -138,9 +138,21 @@ static int option_take(struct disk_options *options, int key, const char *value)
 		fputs(usage, stdout);
 		return 1;
 	default:
-		fputs("vsc-disk: see vsc-disk --help\n", stderr);
 		return -EINVAL;
 	}
+}
+
+/* What getopt_long did not take, in one line. */
+static int option_complain(int key, char *const *argv)
+{
+	const char *text = argv[optind - 1];
+	if (key == ':')
+		return complain("%s needs a value; see vsc-disk --help", text);
+	if (optopt >= OPTION_CONNECT)
+		return complain("%s: this option takes no value; see vsc-disk --help", text);
+	if (optopt != 0)
+		return complain("\"-%c\" is not an option; see vsc-disk --help", optopt);
+	return complain("\"%s\" is not an option; see vsc-disk --help", text);
 }
 
 int disk_options_parse(struct disk_options *options, int argc, char **argv)
@@ -154,15 +166,18 @@ int disk_options_parse(struct disk_options *options, int argc, char **argv)
 		.ready_fd = -1,
 	};
 	optind = 1;
-	for (int key; (key = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+	opterr = 0;
+	for (int key; (key = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
+		if (key == '?' || key == ':')
+			return option_complain(key, argv);
 		const int result = option_take(options, key, optarg);
 		if (result != 0)
 			return result;
 	}
-	if (options->connect == NULL)
+	if (options->connect == NULL || options->connect[0] == '\0')
 		return complain("--connect SOCKET is missing: the socket of a running host "
 				"(vmwp run --guest SOCKET)");
-	if (optind >= argc)
+	if (optind >= argc || argv[optind][0] == '\0')
 		return complain("MOUNTPOINT is missing: a directory to show the disks in");
 	if (optind + 1 < argc)
 		return complain(

@@ -175,6 +175,15 @@ static void reset_done(void *ctx)
 		done(bus->reset_done_ctx);
 }
 
+static bool connect_request(
+	void *ctx, const struct guid *endpoint, const struct guid *service, const struct guid *silo)
+{
+	const struct vmbus_bus *bus = ctx;
+	(void)silo;
+	return bus->config.connect_request != NULL &&
+	       bus->config.connect_request(bus->config.connect_ctx, endpoint, service);
+}
+
 static void *memory_allocate(void *ctx, size_t bytes)
 {
 	(void)ctx;
@@ -199,6 +208,7 @@ static const struct vmbus_server_ops server_ops = {
 	.channel_relid_set = bus_channel_relid_set,
 	.channel_gone = bus_channel_gone,
 	.reset_done = reset_done,
+	.connect_request = connect_request,
 	.allocate = memory_allocate,
 	.release = memory_release,
 };
@@ -276,6 +286,7 @@ int vmbus_bus_create(
 		return -ENOMEM;
 	bus->partition = partition;
 	bus->memory = partition_memory(partition);
+	bus->config = *config;
 	bus->message_port_count = config->is_single_client ? 1 : 2;
 	int error = vmbus_server_create(&server_config, &server_ops, bus, &bus->server);
 	if (error != 0)

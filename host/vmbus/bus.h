@@ -31,6 +31,13 @@ struct vmbus_bus_config {
 	 */
 	uint64_t parent_to_child_page_gpa;
 	uint64_t child_to_parent_page_gpa;
+	/*
+	 * The guest wants to connect to a service of the host (hvsock). True: it listens, and makes
+	 * an offer for the connection, now or later. NULL: nobody listens to anything.
+	 */
+	bool (*connect_request)(
+		void *ctx, const struct guid *endpoint_id, const struct guid *service_id);
+	void *connect_ctx;
 };
 
 /*

@@ -353,8 +353,8 @@ static int socket_check(const char *option, const char *path)
 		return 0;
 	if (path[0] == '\0')
 		return complain("%s: the path is empty; name the socket to make", option);
-	return complain("%s: \"%s\" is too long for a socket: %zu characters at most", option,
-		path, sizeof address.sun_path - 1);
+	return complain("%s: \"%s\" is too long for a socket: %zu characters at most", option, path,
+		sizeof address.sun_path - 1);
 }
 
 static int sockets_check(const struct options *options)

@@ -287,12 +287,12 @@ static const struct verb *verb_find(const char *name)
 /* Operands and options that the verb does not take are mistakes. */
 static int verb_check(const struct verb *verb, const struct arguments *arguments)
 {
+	if (verb->operand_count == 0 && arguments->operand_count > 0)
+		return usage_error(
+			"%s takes no operands: '%s'", verb->name, arguments->operands[0]);
 	if (arguments->operand_count != verb->operand_count)
-		return usage_error("%s takes %d operands, not %d%s%s%s", verb->name,
-			verb->operand_count, arguments->operand_count,
-			verb->operand_count > 0 ? ": " : "",
-			verb->operand_count > 0 ? verb->name : "",
-			verb->operand_count > 0 ? verb->operands : "");
+		return usage_error("%s takes %d operands, not %d: %s %s", verb->name,
+			verb->operand_count, arguments->operand_count, verb->name, verb->operands);
 	const struct {
 		int option;
 		const char *name;

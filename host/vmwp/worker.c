@@ -253,14 +253,28 @@ static int step_disks(struct worker *worker)
 
 static int step_guest_socket(struct worker *worker)
 {
+	static const struct {
+		int error;
+		const char *advice;
+	} table[] = {
+		{EADDRINUSE, "another worker listens there: give another path"},
+		{EEXIST, "something else than a socket is there: give another path"},
+		{ENOENT, "make its folder first"},
+		{ENOTDIR, "what should be its folder is a file: give another path"},
+		{EACCES, "this user may not write there: give a path in a folder of its own"},
+		{EPERM, "this user may not write there: give a path in a folder of its own"},
+		{EROFS, "give a path in a folder that can be written, such as /run"},
+	};
 	const char *path = worker->options->guest_socket;
 	const int result = backend_loopback_listen(worker->backend, path);
 	if (result == 0)
 		return 0;
-	log_error("--guest %s: %s%s", path, strerror(-result),
-		result == -EADDRINUSE ? "; another worker listens there: give another path"
-		: result == -EEXIST   ? "; something else than a socket is there: give another path"
-				      : "");
+	const char *advice = "give another path";
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (table[i].error == -result)
+			advice = table[i].advice;
+	}
+	log_error("--guest %s: %s; %s", path, strerror(-result), advice);
 	return -1;
 }
 

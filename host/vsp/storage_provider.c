@@ -204,25 +204,44 @@ static void send_notification(struct provider_channel *channel)
 	ring_send(vmbus_channel_writer(channel->open), &header, NULL, packet);
 }
 
-static unsigned take_packets(struct provider_channel *channel, unsigned budget)
+/*
+ * Read the next packet, if there is one and a request for it. What `view` describes stays in
+ * place until the batch is flushed.
+ */
+static enum ring_status packet_next(
+	const struct provider_channel *channel, struct packet_view *view)
 {
 	struct ring_reader *reader = vmbus_channel_reader(channel->open);
+	if (!storage_channel_can_take(channel->core))
+		return RING_EMPTY;
+	const enum ring_status status = ring_peek(reader, view);
+	if (status == RING_OK)
+		ring_release(reader, view);
+	return status;
+}
+
+/* One packet is looked ahead, so that the store can prepare for it meanwhile. */
+static unsigned take_packets(struct provider_channel *channel, unsigned budget)
+{
 	const struct guest_memory *memory = vmbus_channel_memory(channel->open);
 	struct packet_view view;
+	struct packet_view next;
 	unsigned taken = 0;
-	for (; taken < budget && !channel->is_failed; taken++) {
-		if (!storage_channel_can_take(channel->core))
-			break;
-		const enum ring_status status = ring_peek(reader, &view);
-		if (status != RING_OK) {
-			if (ring_status_is_corrupt(status)) {
-				channel->is_failed = true;
-				vmbus_channel_fail(channel->open, ring_status_name(status));
-			}
-			break;
-		}
-		ring_release(reader, &view);
-		take_packet(channel, storage_request_begin(channel->core), memory, &view);
+	enum ring_status status = budget ? packet_next(channel, &view) : RING_EMPTY;
+	while (status == RING_OK) {
+		struct storage_request *request = storage_request_begin(channel->core);
+		taken++;
+		status = taken < budget ? packet_next(channel, &next) : RING_EMPTY;
+		if (status == RING_OK)
+			storage_channel_hint(channel->core, next.payload, next.payload_bytes);
+		take_packet(channel, request, memory, &view);
+		if (channel->is_failed)
+			return taken;
+		view = next;
+	}
+	if (ring_status_is_corrupt(status)) {
+		channel->is_failed = true;
+		vmbus_channel_fail(channel->open, ring_status_name(status));
 	}
 	return taken;
 }

@@ -377,8 +377,13 @@ static void srb_run(struct storage_request *request, const struct storage_srb_wi
 	if (scsi->cdb[0] == SCSI_OP_REPORT_LUNS) {
 		storage_luns_report(vsp, path, srb->target, scsi);
 	} else if (lun) {
+		const struct scsi_device *device = lun->nexus.device;
+		struct storage_channel *channel = request->channel;
 		request->lun = lun;
 		scsi->nexus = &lun->nexus;
+		channel->hint_memory = device->store ? device->store->memory : NULL;
+		channel->hint_blocks = device->blocks;
+		channel->hint_shift = device->block_shift;
 		scsi_execute(scsi);
 	} else {
 		scsi_execute_absent(scsi, srb->lun == 0);

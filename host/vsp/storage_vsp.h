@@ -152,6 +152,10 @@ struct storage_channel {
 	struct storage_request *free;
 	unsigned fresh;
 	uint8_t *requests; /* owned; config.requests of vsp->request_bytes */
+	/* Where the last command's LUN has its blocks in memory; see storage_channel_hint(). */
+	const uint8_t *hint_memory; /* NULL: nowhere. Never read, so it may be stale */
+	uint64_t hint_blocks;
+	uint8_t hint_shift;
 };
 
 /* ---- controllers --------------------------------------------------------------------------- */
@@ -220,6 +224,34 @@ void storage_request_submit(struct storage_request *request, uint64_t transactio
 	const void *payload, size_t bytes);
 /* Give the request back without an answer. */
 void storage_request_reject(struct storage_request *request, enum storage_reject reason);
+
+/*
+ * A packet with this payload will be submitted next. If the channel's last command went to
+ * blocks in memory, this one probably does: fetch the start of its blocks into the
+ * processor's caches while something else is done. (More than a few lines get in the way of a
+ * copy going on; the processor fetches the rest once it sees where the copy goes.) Looks at
+ * memory that the guest changes, and decides nothing by it.
+ */
+static inline void storage_channel_hint(
+	const struct storage_channel *channel, const uint8_t *payload, size_t bytes)
+{
+	enum { LINE_BYTES = 64, LINES = 6, CDB = 28 };
+	if (!channel->hint_memory || bytes < STORAGE_PACKET_BYTES_WIN7)
+		return;
+	const uint8_t opcode = payload[CDB];
+	uint64_t lba;
+	if (opcode == SCSI_OP_READ_10 || opcode == SCSI_OP_WRITE_10)
+		lba = scsi_get32(payload + CDB + 2);
+	else if (opcode == SCSI_OP_READ_16 || opcode == SCSI_OP_WRITE_16)
+		lba = scsi_get64(payload + CDB + 2);
+	else
+		return;
+	if (lba >= channel->hint_blocks)
+		return;
+	const uint8_t *at = channel->hint_memory + (lba << channel->hint_shift);
+	for (unsigned i = 0; i < LINES; i++)
+		__builtin_prefetch(at + (size_t)i * LINE_BYTES, 0, 3);
+}
 
 /*
  * Write the pending unsolicited packet into `packet` (STORAGE_PACKET_BYTES_MAX) and

@@ -93,9 +93,10 @@ struct store {
 	uint32_t block_bytes;	 /* 512, 1024, 2048 or 4096 */
 	uint32_t physical_bytes; /* preferred alignment, ≥ block_bytes, power of two */
 	bool is_read_only;
-	bool has_write_cache; /* writes without fua need a flush to be durable */
-	bool can_discard;     /* discard frees space */
-	bool rotates;	      /* on a rotating disk */
+	bool has_write_cache;  /* writes without fua need a flush to be durable */
+	bool can_discard;      /* discard frees space */
+	bool rotates;	       /* on a rotating disk */
+	const uint8_t *memory; /* the contents, if they are in memory; only to be prefetched */
 };
 
 static inline void store_submit(struct store *store, struct store_request *request)

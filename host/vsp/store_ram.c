@@ -92,6 +92,7 @@ int store_ram_create(uint64_t bytes, uint32_t block_bytes, bool is_read_only, st
 		.is_read_only = is_read_only,
 		.has_write_cache = true,
 		.can_discard = !is_read_only,
+		.memory = ram->bytes,
 	};
 	*out = &ram->base;
 	return 0;

@@ -6,6 +6,7 @@
 #ifndef TESTS_MODEL_RING_HOOKS_H
 #define TESTS_MODEL_RING_HOOKS_H
 
+#include "protocol/ring_site.h"
 #include "tests/model/explorer.h"
 
 static inline uint32_t ring_load(const uint32_t *word, enum ring_site site)

@@ -5,10 +5,13 @@
  */
 #include "tests/performance/bench.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help_text[] =
 	"usage: hvbench VERB [options]\n"
@@ -107,6 +110,33 @@ static int number_parse(
 	return -1;
 }
 
+/* What getopt_long did not take, in one line. */
+static int option_complain(int key, char *const *argv)
+{
+	const char *text = argv[optind - 1];
+	if (key == ':')
+		fprintf(stderr, "hvbench: %s needs a value; see hvbench --help\n", text);
+	else
+		fprintf(stderr, "hvbench: \"%s\" is not an option; see hvbench --help\n", text);
+	return -1;
+}
+
+/* Found now rather than after minutes of measuring. */
+static int html_check(const char *path)
+{
+	const bool is_new = access(path, F_OK) != 0;
+	const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		fprintf(stderr, "hvbench: %s: %s; give --html a file that can be written\n", path,
+			strerror(errno));
+		return -1;
+	}
+	close(fd);
+	if (is_new)
+		unlink(path);
+	return 0;
+}
+
 /* 0: go on; 1: help was printed; -1: a mistake was reported. */
 static int options_parse(int argc, char **argv, struct options *out)
 {
@@ -121,7 +151,8 @@ static int options_parse(int argc, char **argv, struct options *out)
 	};
 	*out = (struct options){.rounds = 9, .soak = 10000000};
 	uint64_t number;
-	for (int key; (key = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+	opterr = 0;
+	for (int key; (key = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
 		switch (key) {
 		case 'j':
 			out->is_json = true;
@@ -145,8 +176,7 @@ static int options_parse(int argc, char **argv, struct options *out)
 			fputs(help_text, stdout);
 			return 1;
 		default:
-			fputs("hvbench: see hvbench --help\n", stderr);
-			return -1;
+			return option_complain(key, argv);
 		}
 	}
 	return 0;
@@ -165,6 +195,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		if (strcmp(argv[optind], verbs[i].name) != 0)
 			continue;
+		if (options.html != NULL && html_check(options.html) != 0)
+			return 1;
 		struct job job = {&verbs[i], &options};
 		return verbs[i].has_sandbox ? sandbox_run(job_run, &job) : job_run(&job, NULL);
 	}

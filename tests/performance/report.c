@@ -46,8 +46,7 @@ bool report_wants(const struct report *report, const char *section)
 static struct measure_result *result_add(struct report *report, const struct measure_case *c)
 {
 	if (report->count == REPORT_RESULTS_MAX ||
-		(report->only != NULL &&
-			strncmp(c->name, report->only, strlen(report->only)) != 0))
+		(report->only != NULL && strncmp(c->name, report->only, strlen(report->only)) != 0))
 		return NULL;
 	return &report->results[report->count++];
 }
@@ -209,5 +208,10 @@ int report_end(struct report *report, const char *html_path)
 			by_verdict[VERDICT_ABSENT], by_verdict[VERDICT_FAILED]);
 	if (html_path != NULL)
 		status = html_write(report, html_path);
+	if (report->count == 0) {
+		fprintf(stderr, "hvbench: --only %s: no case has a name that starts so\n",
+			report->only);
+		return 1;
+	}
 	return by_verdict[VERDICT_FAILED] > 0 ? 1 : status;
 }

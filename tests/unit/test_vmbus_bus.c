@@ -454,10 +454,6 @@ static void only_flags_of_open_channels_are_ever_set(void)
 	bench_destroy(b);
 }
 
-/* ---- messages ---- */
-
-/* ---- life ---- */
-
 static const struct test tests[] = {
 	TEST(packets_go_both_ways),
 	TEST(a_hot_ring_is_masked_and_found_by_polling),

@@ -4,7 +4,7 @@
 
 static uint32_t offered_relid(const struct rig_message *m)
 {
-	return m->payload[184] | (uint32_t)m->payload[185] << 8;
+	return rig_message_u16(m, 184);
 }
 
 /* R-OFFER-001, R-OFFER-002 */
@@ -196,7 +196,7 @@ static void flags_are_those_that_the_guest_knows(void)
 		rig_forget(r);
 		RIG_REQUEST_OFFERS(r);
 		const struct rig_message *m = rig_next(r);
-		CU_ASSERT_EQUAL(m->payload[56] | m->payload[57] << 8, cases[i].flags);
+		CU_ASSERT_EQUAL(rig_message_u16(m, 56), cases[i].flags);
 	}
 	rig_destroy(r);
 }
@@ -217,7 +217,7 @@ static void monitor_ids_are_given_while_there_are_any(void)
 	RIG_REQUEST_OFFERS(r);
 	for (unsigned i = 0; i < 131; i++) {
 		const struct rig_message *m = rig_next(r);
-		CU_ASSERT_EQUAL(m->payload[188] | m->payload[189] << 8, 0x00ff);
+		CU_ASSERT_EQUAL(rig_message_u16(m, 188), 0x00ff);
 	}
 	const struct rig_bytes b = rig_contact_bytes(0x50003, 0, 2, 0x101000, 0x102000);
 	rig_say(r, &b);
@@ -226,7 +226,7 @@ static void monitor_ids_are_given_while_there_are_any(void)
 	for (unsigned i = 0; i < 131; i++) {
 		const struct rig_message *m = rig_next(r);
 		const unsigned expected = i < 128 ? (i | 0x100) : 0x00ff;
-		CU_ASSERT_EQUAL(m->payload[188] | m->payload[189] << 8, expected);
+		CU_ASSERT_EQUAL(rig_message_u16(m, 188), expected);
 	}
 	/* reusable after release */
 	rig_remove(r, &r->devices[5]);

@@ -4,7 +4,7 @@
 
 static uint32_t offered_relid(const struct rig_message *m)
 {
-	return m->payload[184] | (uint32_t)m->payload[185] << 8;
+	return rig_message_u16(m, 184);
 }
 
 /* R-RESC-001 */

@@ -228,7 +228,7 @@ static void requests_wait_while_answers_wait(void)
 	for (unsigned i = 0; i < 600; i++) {
 		const struct rig_message *m = rig_next(r);
 		CU_ASSERT_EQUAL(m->bytes, 196);
-		CU_ASSERT_EQUAL(m->payload[184] | m->payload[185] << 8, i + 1);
+		CU_ASSERT_EQUAL(rig_message_u16(m, 184), i + 1);
 	}
 	CU_ASSERT_EQUAL(rig_status(r).queued_bytes, 0);
 	CU_ASSERT_EQUAL(rig_post_on(r, 4, &b), 0);

@@ -511,6 +511,11 @@ static inline void rig_hear_bytes(struct rig *r, const char *text, const char *f
 	CU_ASSERT_TRUE(is_same);
 }
 
+static inline unsigned rig_message_u16(const struct rig_message *m, unsigned at)
+{
+	return m->payload[at] | (unsigned)m->payload[at + 1] << 8;
+}
+
 /* The next message is exactly this. */
 #define RIG_HEAR(r, text) rig_hear_bytes(r, text, __FILE__, __LINE__)
 /* No further message. */
