@@ -441,15 +441,14 @@ enum ring_status ring_reader_refill(struct ring_reader *r, uint32_t in)
 	return status == RING_OK && r->limit == r->next ? RING_EMPTY : status;
 }
 
-/* Put a packet that wraps together in scratch; `bytes` without the trailer. */
+/*
+ * Put a packet that wraps together in scratch; `bytes` without the trailer. Only called if
+ * the trailer ends past the data area, so that at least `first` bytes lie before its end.
+ */
 static const uint8_t *gather(struct ring_reader *r, uint32_t bytes)
 {
 	uint32_t first = (uint32_t)(r->end - r->next);
 
-	if (bytes <= first) {
-		/* only the trailer lies beyond the end */
-		return r->next;
-	}
 	packet_copy_in(r->scratch, r->next, first);
 	packet_copy_in(r->scratch + first, r->data, bytes - first);
 	return r->scratch;

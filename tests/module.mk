@@ -8,12 +8,13 @@ STACK_SRCS := \
 
 
 TESTS += \
-	loopback/test_stack_cycles \
-	loopback/test_stack_kill \
 	loopback/test_bus_pair \
 	loopback/test_loopback_bell \
 	loopback/test_loopback_hostile \
 	loopback/test_loopback_transport \
+	loopback/test_storage_pair \
+	loopback/test_stack_cycles \
+	loopback/test_stack_kill \
 	unit/test_control \
 	unit/test_control_socket \
 	unit/test_guid \
@@ -28,6 +29,18 @@ TESTS += \
 	unit/test_memory \
 	unit/test_options \
 	unit/test_partition \
+	unit/test_replay \
+	unit/test_storage_vsc \
+	unit/test_storage_vsc_hostile \
+	unit/test_scsi_block \
+	unit/test_scsi_disk \
+	unit/test_scsi_dvd \
+	unit/test_scsi_reserve \
+	unit/test_storage_provider \
+	unit/test_storage_replay \
+	unit/test_storage_vsp \
+	unit/test_store_file \
+	unit/test_store_ram \
 	unit/test_synic \
 	unit/test_vmbus_bus \
 	unit/test_vmbus_bus_life \
@@ -47,13 +60,17 @@ TESTS += \
 	unit/test_vmbus_server_table \
 	unit/test_vmbus_server_unload \
 	unit/test_vmwpctl \
+	unit/test_vsc_disk \
 	unit/test_winhv \
 
 FUZZERS += \
 	fuzz_control \
 	fuzz_hypercall \
 	fuzz_ic \
+	fuzz_storage_vsc \
+	fuzz_storage_vsp \
 	fuzz_vmbus_client \
+	fuzz_vmbus_server \
 
 
 PROGRAMS += hvbench

@@ -78,7 +78,8 @@ struct vmbus_client;
 struct vmbus_client_ops {
 	/*
 	 * HvCallPostMessage, SynIC message type 1. Returns the HV_STATUS_* of the hypercall, or
-	 * a negative VIRIDIAN_E* if it could not be made (the request then fails with it).
+	 * a negative VIRIDIAN_E* if it could not be made (the request then fails with it);
+	 * -VIRIDIAN_EAGAIN: not made now, to be tried again by vmbus_client_on_time().
 	 */
 	int (*post)(void *ctx, uint32_t connection_id, const void *payload, size_t bytes);
 	/* A valid offer has come. */

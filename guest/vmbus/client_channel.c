@@ -320,16 +320,15 @@ void client_channel_rescind(struct vmbus_client *client, struct vmbus_client_cha
 
 static void unload_close(struct vmbus_client *client, struct vmbus_client_channel *channel)
 {
-	const bool is_told =
-		channel->state == VMBUS_CLIENT_CHANNEL_OPEN ||
-		channel->state == VMBUS_CLIENT_CHANNEL_CLOSING ||
-		(channel->state == VMBUS_CLIENT_CHANNEL_OPENING && channel->request.sent > 0);
+	/* an OPEN without its result cannot be closed (R-OPEN-019): the unload ends it */
+	const bool is_open = channel->state == VMBUS_CLIENT_CHANNEL_OPEN ||
+			     channel->state == VMBUS_CLIENT_CHANNEL_CLOSING;
 
 	client_request_end(client, &channel->request);
 	if (channel->state == VMBUS_CLIENT_CHANNEL_LENDING ||
 		channel->state == VMBUS_CLIENT_CHANNEL_OPENING)
 		channel->rings.error = -VIRIDIAN_ECANCELED;
-	if (is_told)
+	if (is_open)
 		close_begin(client, channel, 0, UINT64_MAX);
 	else
 		channel->state = VMBUS_CLIENT_CHANNEL_RECLAIMING;

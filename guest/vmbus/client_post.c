@@ -334,6 +334,8 @@ static void failed(
 static bool is_transient(
 	const struct vmbus_client *client, const struct vmbus_request *request, int status)
 {
+	if (status == -VIRIDIAN_EAGAIN)
+		return true;
 	if (status == HV_STATUS_INVALID_CONNECTION_ID)
 		return request->kind != VMBUS_REQUEST_CONTACT ||
 		       client->connection_id == VMBUS_CONNECTION_MESSAGE;

@@ -21,6 +21,9 @@
 #define MESSAGES_PER_TURN  64u	  /* of one VP; more wait for the next turn */
 #define STALE_MESSAGES_MAX 256u	  /* taken and thrown away before contact */
 #define SLICE_100NS	   10000u /* 1 ms: longest wait that other VPs may have to bear */
+/* 100 ms: when to look at the deadlines again, although a host that is slow in each hypercall
+ * has left more to do. One hypercall is never cut short. */
+#define TURN_100NS 1000000u
 
 #define EVENT_WORDS (VMBUS_EVENT_FLAG_COUNT / 64)
 
@@ -40,6 +43,9 @@ static int on_post(void *ctx, uint32_t connection_id, const void *payload, size_
 {
 	struct vmbus *bus = ctx;
 	uint16_t status = HV_STATUS_SUCCESS;
+
+	if (now_of(bus) >= bus->client.now + TURN_100NS)
+		return -VIRIDIAN_EAGAIN;
 	const int error = winhv_post_message(
 		bus->hv, connection_id, VMBUS_SYNIC_MESSAGE_TYPE, payload, bytes, &status);
 	return error ? error : status;
@@ -204,15 +210,20 @@ static unsigned events_serve(struct vmbus *bus, uint32_t vp)
 static unsigned messages_serve(struct vmbus *bus, uint32_t vp)
 {
 	struct winhv_message message;
+	uint64_t start = 0;
 	unsigned done = 0;
 
-	while (done < MESSAGES_PER_TURN && winhv_message_take(bus->hv, vp, VMBUS_SINT, &message)) {
+	while (winhv_message_take(bus->hv, vp, VMBUS_SINT, &message)) {
+		const uint64_t now = now_of(bus);
 		vmbus_client_on_message(
-			&bus->client, message.type, message.payload, message.bytes, now_of(bus));
-		done++;
+			&bus->client, message.type, message.payload, message.bytes, now);
+		if (done++ == 0)
+			start = now;
+		if (done == MESSAGES_PER_TURN || now - start >= TURN_100NS) {
+			bus->pending_vps |= 1ull << vp;
+			break;
+		}
 	}
-	if (done == MESSAGES_PER_TURN)
-		bus->pending_vps |= 1ull << vp;
 	return done;
 }
 
@@ -394,11 +405,11 @@ int synic_bus_vp_enable(struct vmbus *bus, uint32_t vp)
 }
 
 /* Messages and events of an earlier life of this VP. */
-static void stale_drop(struct vmbus *bus, uint32_t vp)
+static void stale_drop(struct vmbus *bus, uint32_t vp, uint64_t deadline)
 {
 	struct winhv_message message;
 
-	for (unsigned i = 0; i < STALE_MESSAGES_MAX; i++)
+	for (unsigned i = 0; i < STALE_MESSAGES_MAX && now_of(bus) < deadline; i++)
 		if (!winhv_message_take(bus->hv, vp, VMBUS_SINT, &message))
 			break;
 	for (unsigned word = 0; word < EVENT_WORDS; word++)
@@ -466,8 +477,8 @@ int vmbus_connect(struct vmbus *bus, uint64_t deadline)
 		error = shared_alloc(bus);
 	if (error)
 		return error;
-	stale_drop(bus, 0);
-	stale_drop(bus, bus->config.contact_vp);
+	stale_drop(bus, 0, deadline);
+	stale_drop(bus, bus->config.contact_vp, deadline);
 	bus->is_serving = true;
 	error = vmbus_client_connect(&bus->client, now_of(bus), deadline);
 	bus->is_serving = false;

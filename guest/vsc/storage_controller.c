@@ -79,45 +79,53 @@ static int channel_open(
 	return error;
 }
 
-/* The client numbers channels as they are added; so do we. */
-static void sub_channel_open(struct storage_controller *controller, uint32_t relid)
+/* The client numbers channels as they are added; so do we. An error: one channel less. */
+static int sub_channel_open(
+	struct storage_controller *controller, uint32_t relid, uint64_t deadline)
 {
-	const uint64_t now = winhv_time_100ns(controller->hv);
 	unsigned index = 1;
 	while (index < STORAGE_VSC_CHANNELS_MAX && controller->vsc.channels[index].in != NULL)
 		index++;
 	if (index == STORAGE_VSC_CHANNELS_MAX)
-		return;
+		return -VIRIDIAN_ENOMEM;
 	struct storage_controller_channel *at = &controller->channels[index];
-	if (channel_open(controller, index, relid, now + STORAGE_CONTROLLER_OPEN_100NS) != 0)
-		return; /* one channel less */
-	if (storage_vsc_channel_add(
-		    &controller->vsc, &at->channel.in, &at->channel.out, &at->index) == 0) {
+	int error = channel_open(controller, index, relid, deadline);
+	if (error != 0)
+		return error;
+	error = storage_vsc_channel_add(
+		&controller->vsc, &at->channel.in, &at->channel.out, &at->index);
+	if (error == 0) {
 		controller->sub_channels_open++;
-		return;
+		return 0;
 	}
 	at->is_open = false;
-	(void)vmbus_channel_close(
-		controller->bus, &at->channel, now + STORAGE_CONTROLLER_OPEN_100NS);
+	(void)vmbus_channel_close(controller->bus, &at->channel, deadline);
+	return error;
 }
 
-/* Open what the host has granted and offered so far, in order. */
+/*
+ * Open what the host has granted and offered so far, in order. One deadline for all: a host
+ * that lets it pass does with fewer channels, and what is left has its turn another time.
+ */
 static void sub_channels_open(struct storage_controller *controller)
 {
+	const uint64_t deadline = winhv_time_100ns(controller->hv) + STORAGE_CONTROLLER_OPEN_100NS;
 	const struct vmbus_offer *primary = NULL;
 	for (const struct vmbus_offer *offer = vmbus_offer_next(controller->bus, 0); offer != NULL;
 		offer = vmbus_offer_next(controller->bus, offer->relid))
 		if (offer->relid == controller->relid)
 			primary = offer;
 	while (primary != NULL && !controller->is_gone &&
-		controller->sub_channels_tried < controller->vsc.sub_channels_granted) {
+		controller->sub_channels_tried < controller->vsc.sub_channels_granted &&
+		winhv_time_100ns(controller->hv) < deadline) {
 		const uint16_t number = (uint16_t)(controller->sub_channels_tried + 1);
 		const struct vmbus_offer *offer = vmbus_offer_subchannel(
 			controller->bus, primary, number);
 		if (offer == NULL)
 			return;
 		controller->sub_channels_tried = number;
-		sub_channel_open(controller, offer->relid);
+		if (sub_channel_open(controller, offer->relid, deadline) == -VIRIDIAN_ETIMEDOUT)
+			controller->sub_channels_tried = controller->vsc.sub_channels_granted;
 	}
 }
 
@@ -126,7 +134,7 @@ static void sub_channels_close_dead(struct storage_controller *controller)
 	const uint64_t deadline = winhv_time_100ns(controller->hv) + STORAGE_CONTROLLER_OPEN_100NS;
 	for (unsigned i = 1; i < controller->vsc.channel_count; i++) {
 		struct storage_controller_channel *at = &controller->channels[i];
-		if (!at->is_open || !(at->is_rescinded || at->is_broken))
+		if (!at->is_open || controller->vsc.channels[i].is_usable)
 			continue;
 		at->is_open = false;
 		const int error = vmbus_channel_close(controller->bus, &at->channel, deadline);

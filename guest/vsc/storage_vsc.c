@@ -77,6 +77,7 @@ int storage_vsc_init(struct storage_vsc *vsc, const struct storage_vsc_config *c
 	default_set(&vsc->config.rescan_interval_ms, 100);
 	vsc->slots = config->slots;
 	vsc->earliest = STORAGE_VSC_NEVER;
+	vsc->new_head = STORAGE_VSC_NONE;
 	vsc->timeout_100ns = (uint64_t)vsc->config.timeout_ms * STORAGE_VSC_MS;
 	vsc->control.generation = 1;
 	memset(vsc->slots, 0, config->slot_count * sizeof vsc->slots[0]);
@@ -149,6 +150,19 @@ static void channel_set(
 		vsc->channel_count = (uint8_t)(index + 1);
 }
 
+/* What one packet in this ring can name, wherever in its first page the data begins. */
+static uint32_t ring_transfer_bytes(const struct ring_writer *out)
+{
+	const uint32_t fixed = (uint32_t)packet_total_bytes(16, STORAGE_PACKET_BYTES_MAX);
+	return ((out->max_packet - fixed) / 8 - 1) * WINHV_PAGE_BYTES;
+}
+
+static void max_transfer_lower(struct storage_vsc *vsc, uint32_t bytes)
+{
+	if (vsc->max_transfer_bytes > bytes)
+		vsc->max_transfer_bytes = bytes;
+}
+
 int storage_vsc_channel_add(
 	struct storage_vsc *vsc, struct ring_reader *in, struct ring_writer *out, unsigned *index)
 {
@@ -157,6 +171,7 @@ int storage_vsc_channel_add(
 	for (unsigned i = 1; i < STORAGE_VSC_CHANNELS_MAX; i++) {
 		if (vsc->channels[i].in == NULL) {
 			channel_set(vsc, i, in, out);
+			max_transfer_lower(vsc, ring_transfer_bytes(out));
 			*index = i;
 			return 0;
 		}
@@ -218,9 +233,8 @@ static bool control_send(
 	}
 	vsc->control.operation = operation;
 	vsc->control.packet_bytes = vsc->packet_bytes;
-	vsc->control.deadline = vsc->now +
-				(uint64_t)vsc->config.handshake_timeout_ms * STORAGE_VSC_MS;
-	storage_vsc_due(vsc, vsc->control.deadline);
+	vsc->control.deadline = 0;
+	storage_vsc_due(vsc, 0);
 	primary->is_dirty = false;
 	vsc->config.flush(vsc->config.ctx, 0);
 	return true;
@@ -317,6 +331,10 @@ void storage_vsc_control_next(struct storage_vsc *vsc)
 void storage_vsc_control_tick(struct storage_vsc *vsc)
 {
 	if (vsc->control.operation != 0) {
+		if (vsc->control.deadline == 0)
+			vsc->control.deadline = vsc->now +
+						(uint64_t)vsc->config.handshake_timeout_ms *
+							STORAGE_VSC_MS;
 		if (vsc->now < vsc->control.deadline) {
 			storage_vsc_due(vsc, vsc->control.deadline);
 			return;
@@ -383,6 +401,7 @@ static void properties_answered(struct storage_vsc *vsc, const uint8_t *body)
 	if (most > STORAGE_TRANSFER_BYTES_MAX)
 		most = STORAGE_TRANSFER_BYTES_MAX;
 	vsc->max_transfer_bytes = most & ~(WINHV_PAGE_BYTES - 1);
+	max_transfer_lower(vsc, ring_transfer_bytes(vsc->channels[0].out));
 	vsc->sub_channels_offered = 0;
 	/* Below 5.1 these fields may hold anything. */
 	if ((vsc->version->features & STORAGE_FEATURE_MULTI_CHANNEL) &&
@@ -469,6 +488,7 @@ uint64_t storage_vsc_tick(struct storage_vsc *vsc, uint64_t now)
 {
 	if (now > vsc->now)
 		vsc->now = now;
+	storage_vsc_io_stamp(vsc);
 	if (RING_LIKELY(vsc->now < vsc->earliest))
 		return vsc->earliest;
 	vsc->earliest = STORAGE_VSC_NEVER;
@@ -479,6 +499,7 @@ uint64_t storage_vsc_tick(struct storage_vsc *vsc, uint64_t now)
 	storage_vsc_scan_tick(vsc);
 	storage_vsc_flush(vsc);
 	storage_vsc_state_tell(vsc);
+	storage_vsc_io_stamp(vsc); /* what was submitted meanwhile */
 	return vsc->earliest;
 }
 

@@ -305,7 +305,7 @@ struct storage_vsc {
 	uint32_t free_head; /* slot index; UINT32_MAX: none */
 	uint32_t new_head;  /* likewise, by next_new */
 	uint32_t in_flight;
-	uint32_t max_transfer_bytes; /* of one request */
+	uint32_t max_transfer_bytes; /* of one request, by the host's word and by the rings */
 	struct storage_vsc_slot *slots;
 	uint64_t now;	   /* 100 ns; as of the last storage_vsc_tick() */
 	uint64_t earliest; /* no deadline or delayed retry is due before */

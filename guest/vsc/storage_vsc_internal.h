@@ -81,6 +81,8 @@ void storage_vsc_request_finish(
 	struct storage_vsc *vsc, struct storage_vsc_request *request, int result);
 /* Start what waits, as far as there is room. */
 void storage_vsc_waiting_start(struct storage_vsc *vsc);
+/* The time of what was started since the last tick begins. */
+void storage_vsc_io_stamp(struct storage_vsc *vsc);
 void storage_vsc_io_tick(struct storage_vsc *vsc);
 /* Complete everything, in flight or not. */
 void storage_vsc_io_stop(struct storage_vsc *vsc, int error, bool is_memory_lost);

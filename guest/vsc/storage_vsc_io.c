@@ -264,6 +264,29 @@ int storage_vsc_drain(struct storage_vsc *vsc, unsigned channel, unsigned budget
 
 /* ---- time --------------------------------------------------------------- */
 
+static void request_stamp(struct storage_vsc *vsc, struct storage_vsc_request *request)
+{
+	if (request->deadline == 0)
+		request->deadline = vsc->now +
+				    (request->timeout_ms
+						    ? (uint64_t)request->timeout_ms * STORAGE_VSC_MS
+						    : vsc->timeout_100ns);
+}
+
+void storage_vsc_io_stamp(struct storage_vsc *vsc)
+{
+	while (vsc->new_head != STORAGE_VSC_NONE) {
+		struct storage_vsc_slot *slot = &vsc->slots[vsc->new_head];
+		vsc->new_head = slot->next_new;
+		slot->is_new = false;
+		if (slot->request == NULL || slot->deadline != 0)
+			continue;
+		request_stamp(vsc, slot->request);
+		slot->deadline = slot->request->deadline;
+		storage_vsc_due(vsc, slot->deadline);
+	}
+}
+
 static void slot_expire(struct storage_vsc *vsc, struct storage_vsc_slot *slot)
 {
 	struct storage_vsc_request *request = slot->request;
@@ -288,6 +311,7 @@ static uint64_t list_expire(struct storage_vsc *vsc, struct storage_vsc_list *fr
 	uint64_t earliest = STORAGE_VSC_NEVER;
 	struct storage_vsc_request *request;
 	while ((request = storage_vsc_list_take(from)) != NULL) {
+		request_stamp(vsc, request);
 		uint64_t due = request->deadline;
 		if (due <= vsc->now) {
 			storage_vsc_list_add(late, request);
@@ -320,7 +344,8 @@ void storage_vsc_io_tick(struct storage_vsc *vsc)
 	}
 	for (uint32_t i = 0; i < vsc->config.slot_count; i++) {
 		struct storage_vsc_slot *slot = &vsc->slots[i];
-		if (slot->request == NULL)
+		/* deadline 0: submitted by a done() just now, its time has not begun */
+		if (slot->request == NULL || slot->deadline == 0)
 			continue;
 		if (slot->deadline <= vsc->now)
 			slot_expire(vsc, slot);

@@ -107,11 +107,12 @@ static enum ring_status room_find(
 		const unsigned index = vsc->channel_next;
 		struct storage_vsc_channel *channel = &vsc->channels[index];
 		status = ring_reserve(channel->out, header, span);
-		if (status != RING_FULL) {
-			if (ring_status_is_corrupt(status))
-				storage_vsc_channel_fail(vsc, index);
-			return status;
+		if (ring_status_is_corrupt(status)) {
+			storage_vsc_channel_fail(vsc, index);
+			continue;
 		}
+		if (status != RING_FULL)
+			return status;
 		/* What is there must go out first: the host can't free what it does not see. */
 		if (channel->is_dirty) {
 			channel->is_dirty = false;
@@ -149,7 +150,10 @@ static bool request_start(struct storage_vsc *vsc, struct storage_vsc_request *r
 			return false;
 		channel = &vsc->channels[vsc->channel_next];
 	}
-	if (RING_UNLIKELY(ring_reserve(channel->out, &header, &span) != RING_OK)) {
+	const enum ring_status status = ring_reserve(channel->out, &header, &span);
+	if (RING_UNLIKELY(status != RING_OK)) {
+		if (ring_status_is_corrupt(status))
+			storage_vsc_channel_fail(vsc, vsc->channel_next);
 		if (room_find(vsc, &header, &span) != RING_OK)
 			return false;
 		channel = &vsc->channels[vsc->channel_next];
@@ -168,6 +172,11 @@ static bool request_start(struct storage_vsc *vsc, struct storage_vsc_request *r
 	slot->channel = vsc->channel_next;
 	slot->is_busy = true;
 	slot->is_aborting = false;
+	if (!slot->is_new) {
+		slot->is_new = true;
+		slot->next_new = vsc->new_head;
+		vsc->new_head = index;
+	}
 	request->slot = index;
 	request->state = STORAGE_VSC_REQUEST_IN_FLIGHT;
 	return true;
@@ -268,15 +277,13 @@ int storage_vsc_submit(struct storage_vsc *vsc, struct storage_vsc_request *requ
 	request->is_memory_lost = false;
 	request->sense.is_valid = false;
 	request->retries = 0;
-	request->deadline = vsc->now +
-			    (request->timeout_ms ? (uint64_t)request->timeout_ms * STORAGE_VSC_MS
-						 : vsc->timeout_100ns);
-	storage_vsc_due(vsc, request->deadline);
+	request->deadline = 0;
 	request->lun->outstanding++;
 	vsc->counters.submitted++;
 	if (RING_UNLIKELY(vsc->waiting.head != NULL || !request_start(vsc, request))) {
 		request->state = STORAGE_VSC_REQUEST_WAITING;
 		storage_vsc_list_add(&vsc->waiting, request);
+		storage_vsc_due(vsc, 0);
 	}
 	return 0;
 }

@@ -32,6 +32,7 @@
 #define TURNS_PER_SERVICE 16u
 #define SPINS_PER_YIELD	  16u
 #define SPINS_PER_LOOK	  32u	       /* looks at the bus for one look at FUSE, while polling */
+#define SERVICE_100NS	  100000u      /* 10 ms */
 #define DRAIN_100NS	  100000000ull /* 10 s: for requests in flight, at the end */
 #define SLEEP_MAX_MS	  60000
 
@@ -43,6 +44,7 @@ struct vsc_disk {
 	struct disk_io *io; /* owned */
 	struct spin_policy spin;
 	unsigned turns;
+	uint64_t serviced; /* when */
 };
 
 /* ---- signals ------------------------------------------------------------- */
@@ -99,6 +101,17 @@ static uint64_t now_of(const struct vsc_disk *app)
 	return winhv_time_100ns(&app->guest.hv);
 }
 
+/* What needs the clock; seldom if nothing is due, but not never. */
+static void service(struct vsc_disk *app)
+{
+	const uint64_t now = now_of(app);
+	if (now < app->guest.next_time && now < app->serviced + SERVICE_100NS &&
+		!app->guest.are_offers_new)
+		return;
+	app->serviced = now;
+	disk_guest_service(&app->guest);
+}
+
 /* One look everywhere. What was done; negative: the host has gone. */
 static int turn(struct vsc_disk *app, bool looks_at_fuse)
 {
@@ -114,10 +127,9 @@ static int turn(struct vsc_disk *app, bool looks_at_fuse)
 		return done;
 	if (done > 0)
 		disk_guest_flush(&app->guest);
-	/* Looking at the clock costs as much as the rest of an idle turn. */
-	if (app->guest.are_offers_new ||
-		(++app->turns % TURNS_PER_SERVICE == 0 && now_of(app) >= app->guest.next_time))
-		disk_guest_service(&app->guest);
+	/* Looking at the clock costs as much as the rest of an idle turn: not in each. */
+	if (app->guest.are_offers_new || ++app->turns % TURNS_PER_SERVICE == 0)
+		service(app);
 	if (app->guest.is_host_gone)
 		return -ENODEV;
 	return work + done;
@@ -174,6 +186,12 @@ static int serve(struct vsc_disk *app)
 		int done = turn(app, true);
 		if (done == 0 && !spin(app, &done)) {
 			disk_guest_service(&app->guest);
+			if (disk_fuse_is_starved(&app->fuse)) {
+				disk_log("%s: the host has kept all memory that it was lent; start "
+					 "again when it is well",
+					app->options.connect);
+				return -EIO;
+			}
 			if (vmbus_arm(app->guest.bus))
 				sleep_on_all(app);
 		}

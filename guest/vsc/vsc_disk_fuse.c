@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -95,6 +96,35 @@ int disk_fuse_check(const struct disk_options *options)
 	return -reason;
 }
 
+/*
+ * What the helper fusermount3 writes to our standard error goes into fuse_words instead.
+ * Returns the descriptor of the standard error, for words_give_back(), or -1.
+ */
+static int words_take(int *taken)
+{
+	const int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	*taken = memfd_create("vsc-disk: fusermount3", MFD_CLOEXEC);
+	if (kept >= 0 && *taken >= 0 && dup2(*taken, STDERR_FILENO) >= 0)
+		return kept;
+	if (kept >= 0)
+		close(kept);
+	return -1;
+}
+
+static void words_give_back(int kept, int taken)
+{
+	if (kept >= 0) {
+		char words[sizeof fuse_words] = "";
+		dup2(kept, STDERR_FILENO);
+		close(kept);
+		if (pread(taken, words, sizeof words - 1, 0) > 0)
+			snprintf(fuse_words, sizeof fuse_words, "%.*s", (int)strcspn(words, "\n"),
+				words);
+	}
+	if (taken >= 0)
+		close(taken);
+}
+
 /* With auto_unmount the mount goes even if this process is killed; it needs fusermount3. */
 static struct fuse_session *session_mount(struct disk_fuse *fuse, bool has_auto_unmount)
 {
@@ -113,8 +143,11 @@ static struct fuse_session *session_mount(struct disk_fuse *fuse, bool has_auto_
 		return NULL;
 	/* Absolute: what unmounts it after our death has another working directory. */
 	char *path = realpath(fuse->options->mount_point, NULL);
+	int taken;
+	const int kept = words_take(&taken);
 	const int error = fuse_session_mount(
 		session, path != NULL ? path : fuse->options->mount_point);
+	words_give_back(kept, taken);
 	free(path);
 	if (error == 0)
 		return session;
@@ -130,7 +163,7 @@ int disk_fuse_mount(struct disk_fuse *fuse, const struct disk_options *options,
 	fuse->tree = tree;
 	fuse->io = io;
 	fuse->fd = -1;
-	fuse->request = malloc(REQUEST_BYTES);
+	fuse->request = malloc(REQUEST_BYTES + 1);
 	if (fuse->request == NULL) {
 		disk_log("out of memory");
 		return -ENOMEM;
@@ -140,11 +173,9 @@ int disk_fuse_mount(struct disk_fuse *fuse, const struct disk_options *options,
 	if (fuse->session == NULL)
 		fuse->session = session_mount(fuse, false);
 	if (fuse->session == NULL) {
-		disk_log("%s: cannot mount: %s%s", options->mount_point, fuse_words,
-			geteuid() != 0
-				? " (as an ordinary user fusermount3 of the package fuse3 is "
-				  "needed, and the directory must be yours)"
-				: "");
+		disk_log("%s: cannot mount: %s; run as root, or with fusermount3 of the package "
+			 "fuse3 on a directory of your own",
+			options->mount_point, fuse_words);
 		free(fuse->request);
 		fuse->request = NULL;
 		return -EIO;
@@ -190,6 +221,11 @@ bool disk_fuse_has_room(struct disk_fuse *fuse)
 	return fuse->has_window;
 }
 
+bool disk_fuse_is_starved(struct disk_fuse *fuse)
+{
+	return fuse->io->jobs == 0 && !disk_fuse_has_room(fuse);
+}
+
 static uint8_t *window_data(const struct disk_fuse *fuse)
 {
 	return disk_arena_at(&fuse->io->arena, fuse->window + DISK_EDGE_PAGES);
@@ -228,8 +264,9 @@ int disk_fuse_take(struct disk_fuse *fuse)
 	memcpy(&opcode, fuse->request + offsetof(struct fuse_in_header, opcode), sizeof opcode);
 	/* What follows a header is private too, but for the data of a WRITE, which stay. */
 	if (opcode != FUSE_WRITE && (size_t)bytes > PRIVATE_BYTES)
-		memcpy(fuse->request + PRIVATE_BYTES, disk_arena_at(&fuse->io->arena, fuse->window),
+		memcpy(fuse->request + PRIVATE_BYTES, window_data(fuse),
 			(size_t)bytes - PRIVATE_BYTES);
+	fuse->request[bytes] = 0; /* names end, even if the host was quick to spoil their ends */
 	const struct fuse_buf buf = {
 		.size = (size_t)bytes,
 		.mem = fuse->request,

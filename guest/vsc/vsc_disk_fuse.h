@@ -50,6 +50,8 @@ int disk_fuse_mount(struct disk_fuse *fuse, const struct disk_options *options,
 int disk_fuse_take(struct disk_fuse *fuse);
 /* True if a request could be taken: there is memory for any kind of it. */
 bool disk_fuse_has_room(struct disk_fuse *fuse);
+/* True if there is no such memory and never will be: the host has kept it all. */
+bool disk_fuse_is_starved(struct disk_fuse *fuse);
 
 void disk_fuse_unmount(struct disk_fuse *fuse);
 

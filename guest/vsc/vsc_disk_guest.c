@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SECOND_100NS 10000000ull
 #define OPEN_100NS   (10 * SECOND_100NS)
@@ -27,12 +28,20 @@ static uint64_t now_of(const struct disk_guest *guest)
 
 static int join_complain(const char *path, int error)
 {
+	struct stat st;
+	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		disk_log("%s: not a socket; give the one of: vmwp run --guest SOCKET", path);
+		return error;
+	}
 	switch (error) {
 	case -ENOENT:
 	case -ECONNREFUSED:
-	case -ETIMEDOUT:
+	case -ENOTSOCK:
 		disk_log("%s: no host answers there; start one with: vmwp run --guest %s", path,
 			path);
+		break;
+	case -ETIMEDOUT:
+		disk_log("%s: the host does not answer; it may be stopped, or raise --wait", path);
 		break;
 	case -EBUSY:
 		disk_log("%s: the partition has a guest already; end that one first", path);
@@ -49,6 +58,7 @@ static int join_complain(const char *path, int error)
 		break;
 	case -ENOTSUP:
 	case -EPROTO:
+	case -EPROTOTYPE:
 		disk_log("%s: what answers there is not a host of this version", path);
 		break;
 	default:
@@ -172,7 +182,7 @@ static int controller_allocate(struct disk_controller *at)
 	return -ENOMEM;
 }
 
-static void controller_open(struct disk_controller *at, const struct vmbus_offer *offer)
+static int controller_open(struct disk_controller *at, const struct vmbus_offer *offer)
 {
 	struct disk_guest *guest = at->guest;
 	const uint32_t relid = offer->relid;
@@ -195,11 +205,12 @@ static void controller_open(struct disk_controller *at, const struct vmbus_offer
 		error = storage_vsc_rescan(&at->controller->vsc);
 	}
 	if (error == 0)
-		return;
+		return 0;
 	disk_log("controller %u: cannot open it: %s", at->number, strerror(-error));
 	at->failed_relid = relid;
 	(void)storage_controller_close(at->controller, now_of(guest) + CLOSE_100NS);
 	controller_free(at);
+	return error;
 }
 
 static void controller_close(struct disk_controller *at)
@@ -235,7 +246,10 @@ static struct disk_controller *controller_row(struct disk_guest *guest, const st
 	return NULL;
 }
 
-/* Open every SCSI controller that is offered and not open. */
+/*
+ * Open every SCSI controller that is offered and not open, or up to the first that does not
+ * open: that may have taken its time, and the others have theirs at the next service.
+ */
 static void controllers_open(struct disk_guest *guest)
 {
 	guest->are_offers_new = false;
@@ -247,9 +261,10 @@ static void controllers_open(struct disk_guest *guest)
 			if (at == NULL)
 				disk_log("more than %u controllers: one is ignored",
 					DISK_CONTROLLERS_MAX);
-			else if (!at->is_open && at->failed_relid != relid) {
-				if (controller_allocate(at) == 0)
-					controller_open(at, offer);
+			else if (!at->is_open && at->failed_relid != relid &&
+				 controller_allocate(at) == 0 && controller_open(at, offer) != 0) {
+				guest->are_offers_new = true;
+				return;
 			}
 		}
 		offer = vmbus_offer_next(guest->bus, relid);
@@ -269,7 +284,7 @@ static bool is_first_scan_over(const struct disk_guest *guest)
 static int first_scan_wait(struct disk_guest *guest)
 {
 	const uint64_t deadline = now_of(guest) + OPEN_100NS;
-	while (!is_first_scan_over(guest) && now_of(guest) < deadline) {
+	while ((guest->are_offers_new || !is_first_scan_over(guest)) && now_of(guest) < deadline) {
 		const int done = vmbus_poll(guest->bus, SECOND_100NS / 10);
 		if (done < 0) {
 			disk_log("%s: the host went away", guest->options->connect);
@@ -361,9 +376,17 @@ bool disk_guest_is_busy(const struct disk_guest *guest)
 	return false;
 }
 
-/* SYNCHRONIZE CACHE on every disk that can be written. */
+static int lun_flush(struct disk_controller *at, struct storage_vsc_lun *lun, uint64_t deadline)
+{
+	const uint64_t now = now_of(at->guest);
+	const uint32_t left_ms = now < deadline ? (uint32_t)((deadline - now) / 10000) : 0;
+	return left_ms > 0 ? storage_controller_flush(at->controller, lun, left_ms) : -ETIMEDOUT;
+}
+
+/* SYNCHRONIZE CACHE on every disk that can be written, in the time of one request. */
 static int disks_flush(struct disk_guest *guest)
 {
+	const uint64_t deadline = now_of(guest) + guest->options->timeout_s * SECOND_100NS;
 	int error = 0;
 	for (unsigned i = 0; i < DISK_CONTROLLERS_MAX; i++) {
 		struct disk_controller *at = &guest->controllers[i];
@@ -372,7 +395,7 @@ static int disks_flush(struct disk_guest *guest)
 			if (lun->state != STORAGE_VSC_LUN_PRESENT || lun->properties.is_read_only ||
 				!lun->properties.has_medium)
 				continue;
-			const int result = storage_controller_flush(at->controller, lun, 0);
+			const int result = lun_flush(at, lun, deadline);
 			if (result != 0 && error == 0) {
 				error = result;
 				disk_log(

@@ -63,6 +63,8 @@ struct disk_job *disk_job_new(struct disk_io *io, struct disk *disk)
 	io->jobs++;
 	disk->jobs++;
 	job->disk = disk;
+	job->block_bytes = disk->block_bytes;
+	job->can_fua = disk->lun != NULL && disk->lun->properties.can_fua;
 	job->has_buffer = false;
 	job->error = 0;
 	job->is_durable = false;
@@ -113,7 +115,7 @@ static int part_submit(struct disk_job *job, unsigned part)
 	const uint32_t blocks = job->blocks_left < job->chunk_blocks ? (uint32_t)job->blocks_left
 								     : job->chunk_blocks;
 	size_t at = job->at;
-	uint32_t bytes = blocks * disk->block_bytes;
+	uint32_t bytes = blocks * job->block_bytes;
 	request->lun = disk->lun;
 	request->op = job->op;
 	request->flags = job->flags;
@@ -127,7 +129,7 @@ static int part_submit(struct disk_job *job, unsigned part)
 		at += (size_t)part * 64;
 		storage_unmap_list_put(job->io->arena.memory.va + at, job->lba, blocks);
 	} else if (job->op == STORAGE_VSC_WRITE_SAME) {
-		bytes = disk->block_bytes;
+		bytes = job->block_bytes;
 	} else if (job->op == STORAGE_VSC_FLUSH) {
 		bytes = 0;
 		request->blocks = 0;
@@ -174,7 +176,7 @@ static void span_start(struct disk_job *job, uint8_t op, uint64_t lba, uint64_t 
 	job->blocks_left = blocks;
 	job->at = at;
 	job->is_fixed = false;
-	job->chunk_blocks = job->disk->vsc->max_transfer_bytes / job->disk->block_bytes;
+	job->chunk_blocks = job->disk->vsc->max_transfer_bytes / job->block_bytes;
 	if (job->chunk_blocks == 0)
 		job->chunk_blocks = 1;
 }
@@ -188,7 +190,7 @@ static size_t page_at(uint32_t page)
 
 void disk_read(struct disk_job *job)
 {
-	const uint32_t block_bytes = job->disk->block_bytes;
+	const uint32_t block_bytes = job->block_bytes;
 	const uint64_t first = job->offset / block_bytes;
 	const uint64_t end = (job->offset + job->bytes + block_bytes - 1) / block_bytes;
 	job->step = job_end;
@@ -265,7 +267,7 @@ static void unmap_start(struct disk_job *job, uint64_t lba, uint64_t blocks)
 
 static void erase_start(struct disk_job *job, uint64_t lba, uint64_t blocks)
 {
-	const uint32_t block_bytes = job->disk->block_bytes;
+	const uint32_t block_bytes = job->block_bytes;
 	const size_t zeros = page_at(job->data_page);
 	const bool is_zeros = job->middle == DISK_MIDDLE_ZEROS;
 	span_start(job, is_zeros ? STORAGE_VSC_WRITE : STORAGE_VSC_WRITE_SAME, lba, blocks, zeros);
@@ -293,7 +295,7 @@ static void edge_patch(struct disk_job *job, bool is_head)
 	const uint8_t *data = memory + page_at(job->data_page);
 	const uint32_t count = is_head ? job->head_bytes : job->tail_bytes;
 	if (is_head)
-		edge += job->offset % job->disk->block_bytes;
+		edge += job->offset % job->block_bytes;
 	if (is_erase(job))
 		memset(edge, 0, count);
 	else
@@ -307,7 +309,7 @@ static void edge_start(struct disk_job *job, bool is_head, bool is_write)
 		edge_patch(job, is_head);
 	span_start(job, is_write ? STORAGE_VSC_WRITE : STORAGE_VSC_READ, lba, 1,
 		page_at(job->edge_page + (is_head ? 0 : 1)));
-	if (is_write && job->is_durable && properties_of(job)->can_fua)
+	if (is_write && job->is_durable && job->can_fua)
 		job->flags = STORAGE_VSC_FUA;
 }
 
@@ -325,7 +327,7 @@ static void middle_start(struct disk_job *job)
 	}
 	span_start(
 		job, STORAGE_VSC_WRITE, first, blocks, page_at(job->data_page) + job->head_bytes);
-	if (job->is_durable && properties_of(job)->can_fua)
+	if (job->is_durable && job->can_fua)
 		job->flags = STORAGE_VSC_FUA;
 }
 
@@ -348,7 +350,7 @@ static bool stage_is_due(const struct disk_job *job, unsigned stage)
 		return job->range.end - job->range.first >
 		       (uint64_t)(job->head_bytes != 0) + (job->tail_bytes != 0);
 	case STAGE_FLUSH:
-		return job->is_durable && (is_erase(job) || !properties_of(job)->can_fua);
+		return job->is_durable && (is_erase(job) || !job->can_fua);
 	default:
 		return true;
 	}
@@ -410,7 +412,7 @@ static void on_granted(struct disk_range *range)
 /* Split into head, whole blocks and tail; lock; begin. */
 static void change_start(struct disk_job *job)
 {
-	const uint32_t block_bytes = job->disk->block_bytes;
+	const uint32_t block_bytes = job->block_bytes;
 	const uint32_t into = (uint32_t)(job->offset % block_bytes);
 	const uint64_t room = block_bytes - into;
 	job->head_bytes = 0;

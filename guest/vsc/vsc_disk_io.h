@@ -74,6 +74,8 @@ struct disk_job {
 	/* The job's own. */
 	struct disk_io *io;
 	struct disk_job *next_free;
+	uint32_t block_bytes; /* of the disk as the job was made: the host may change it since */
+	bool can_fua;	      /* likewise */
 	struct disk_range range;
 	void (*step)(struct disk_job *job); /* when all parts of the span have ended */
 	uint8_t stage;
@@ -147,7 +149,7 @@ void disk_erase(struct disk_job *job, bool is_punch);
 /* Where the data of a finished read are. */
 static inline uint8_t *disk_job_data(const struct disk_job *job)
 {
-	return disk_arena_at(&job->io->arena, job->page) + job->offset % job->disk->block_bytes;
+	return disk_arena_at(&job->io->arena, job->page) + job->offset % job->block_bytes;
 }
 
 #endif

@@ -4,8 +4,9 @@
  * a lock that is held by somebody who waits for an answer of ours, so it must not be
  * made by the thread that gives answers: a thread of its own takes them from a queue.
  *
- * Nothing depends on it but watchers (inotify) and caches: every name and size is
- * handed out without a time to live. What does not fit into the queue is dropped.
+ * What it changes is the kernel's caches: a removed file that is open loses its link at
+ * once. Nothing depends on it, for every name and size is handed out without a time to
+ * live. What does not fit into the queue is dropped.
  */
 #ifndef GUEST_VSC_VSC_DISK_NOTIFY_H
 #define GUEST_VSC_VSC_DISK_NOTIFY_H

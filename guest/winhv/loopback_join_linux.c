@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,14 +127,20 @@ static int welcome_check(const struct welcome *welcome)
 	return 0;
 }
 
-/* Map a memfd that can never shrink under us. */
+/*
+ * Map a memfd that can never shrink under us. Not one of huge pages: they can be taken out of
+ * the file, and where none is left to replace one, an access is a SIGBUS.
+ */
 static int memfd_map(int fd, uint64_t bytes, uint8_t **out)
 {
 	struct stat status;
+	struct statfs fs;
 	const int seals = fcntl(fd, F_GET_SEALS);
 
 	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &status) < 0 ||
 		!S_ISREG(status.st_mode) || status.st_size < 0 || (uint64_t)status.st_size < bytes)
+		return -EPROTO;
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
 		return -EPROTO;
 	void *map = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)

@@ -67,12 +67,18 @@ bool platform_loopback_is_gone(const struct platform_loopback *loopback)
 	return __atomic_load_n(&loopback->is_gone, __ATOMIC_RELAXED);
 }
 
-/* Whatever the host sends after its welcome is a good-bye. */
-static bool host_look(struct platform_loopback *loopback)
+/*
+ * Whatever the host sends after its welcome is a good-bye, and so is a hang-up of an interrupt
+ * pipe: one that is hung up would end every sleep at once.
+ */
+static bool host_look(struct platform_loopback *loopback, uint32_t vp)
 {
-	struct pollfd poll_socket = {.fd = loopback->socket, .events = POLLIN};
+	struct pollfd polls[2] = {
+		{.fd = loopback->socket, .events = POLLIN},
+		{.fd = loopback->vps[vp].interrupt_fd},
+	};
 
-	if (poll(&poll_socket, 1, 0) > 0)
+	if (poll(polls, 2, 0) > 0)
 		__atomic_store_n(&loopback->is_gone, true, __ATOMIC_RELAXED);
 	return !platform_loopback_is_gone(loopback);
 }
@@ -122,8 +128,9 @@ static void answer_read(
 }
 
 /* Sleep until the mailbox is answered. */
-static int answer_wait(struct platform_loopback *loopback, size_t page)
+static int answer_wait(struct platform_loopback *loopback, uint32_t vp)
 {
+	const size_t page = vp_page(vp);
 	uint32_t *state = word32(loopback, page + VP_OFFSET(state));
 	uint32_t *waiting = word32(loopback, page + VP_OFFSET(futex_waiting));
 
@@ -147,7 +154,7 @@ static int answer_wait(struct platform_loopback *loopback, size_t page)
 			left < REQUEST_SLICE_NS ? left : REQUEST_SLICE_NS);
 		if (syscall(SYS_futex, state, FUTEX_WAIT, LOOPBACK_STATE_REQUESTED, &slice, NULL,
 			    0) < 0 &&
-			errno == ETIMEDOUT && !host_look(loopback)) {
+			errno == ETIMEDOUT && !host_look(loopback, vp)) {
 			error = -VIRIDIAN_ENODEV;
 			break;
 		}
@@ -174,7 +181,7 @@ static int request_make(struct platform_loopback *loopback, uint32_t vp, struct 
 			__ATOMIC_SEQ_CST);
 		count(&loopback->statistics.requests);
 		bell_ring(loopback);
-		error = answer_wait(loopback, page);
+		error = answer_wait(loopback, vp);
 		if (error)
 			state->is_dead = true;
 	}
@@ -324,9 +331,9 @@ static void sleep_until_rung(
 	count(&loopback->statistics.sleeps);
 	if (ppoll(polls, 2, is_limited ? &timeout : NULL, NULL) <= 0)
 		return;
-	if (polls[0].revents)
+	if (polls[0].revents & POLLIN)
 		loopback->vps[vp].is_rung = true;
-	if (polls[1].revents)
+	if (polls[1].revents || (polls[0].revents & ~POLLIN))
 		__atomic_store_n(&loopback->is_gone, true, __ATOMIC_RELAXED);
 }
 
@@ -349,7 +356,7 @@ static int loopback_wait(void *ctx, uint32_t vp, uint64_t timeout_100ns, uint32_
 		if (*sints == 0)
 			sleep_until_rung(loopback, vp, timeout_100ns);
 	} else if (*sints == 0 && was_armed) {
-		host_look(loopback);
+		host_look(loopback, vp);
 	}
 	loopback_wait_disarm(loopback, vp);
 	*sints |= sints_take(loopback, vp);

@@ -117,6 +117,8 @@ bool winhv_message_take(struct winhv *hv, uint32_t vp, uint32_t sint, struct win
 
 	struct hv_message_wire wire;
 	__builtin_memcpy(&wire, slot, PAYLOAD_OFFSET);
+	/* Once: without this, a compiler may read the size a second time, after its check. */
+	__asm__ volatile("" : : : "memory");
 	out->flags = wire.flags;
 	out->sender = wire.origin;
 	out->bytes = wire.payload_size <= HV_MESSAGE_PAYLOAD_MAX ? wire.payload_size : 0;

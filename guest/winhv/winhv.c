@@ -135,7 +135,8 @@ void winhv_shutdown(struct winhv *hv)
 	for (uint32_t vp = 0; vp < hv->vp_count; vp++)
 		winhv_synic_disable(hv, vp);
 	hypercall_disable(hv);
-	pages_retire(hv, &hv->hypercall, true); /* only used while a hypercall runs */
+	/* only used while a hypercall runs */
+	pages_retire(hv, &hv->hypercall, !hv->is_hypercall_lost);
 }
 
 /* ---- memory, time, waiting ----------------------------------------------------------------- */

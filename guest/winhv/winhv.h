@@ -125,6 +125,7 @@ struct winhv {
 	struct winhv_identity identity;
 	uint32_t vp_count;	      /* VPs whose SynIC this guest may use */
 	struct winhv_pages hypercall; /* input page and output page */
+	bool is_hypercall_lost;	      /* one was not answered: it may use them for ever */
 	struct winhv_pages code;      /* hypercall page, where the platform needs one */
 	struct winhv_synic_pages synic[WINHV_VP_MAX];
 	uint64_t synic_enabled;	      /* bit n: SynIC of VP n is on */

@@ -220,7 +220,7 @@ static uint16_t on_message(void *ctx, uint32_t connection_id, uint32_t message_t
 {
 	struct vmbus_bus *bus = ctx;
 	if (message_type != VMBUS_SYNIC_MESSAGE_TYPE) {
-		vmbus_server_reject(bus->server, VMBUS_REJECTION_UNKNOWN_TYPE);
+		vmbus_server_reject(bus->server, VMBUS_REJECTION_NOT_CONTROL);
 		return HV_STATUS_SUCCESS;
 	}
 	return vmbus_server_message(bus->server, connection_id, payload, bytes) == -EAGAIN
@@ -247,6 +247,11 @@ static void on_reset(void *ctx)
 static const uint32_t message_ports[] = {
 	VMBUS_CONNECTION_MESSAGE, VMBUS_CONNECTION_MESSAGE_MULTI_CLIENT};
 
+static unsigned message_port_count(const struct vmbus_bus *bus)
+{
+	return bus->config.is_single_client ? 1 : 2;
+}
+
 /* Give back the first `count` message ports. */
 static void ports_give_back(struct vmbus_bus *bus, unsigned count)
 {
@@ -254,8 +259,9 @@ static void ports_give_back(struct vmbus_bus *bus, unsigned count)
 		partition_message_port_remove(bus->partition, message_ports[i]);
 }
 
-static int ports_take(struct vmbus_bus *bus, unsigned count)
+static int ports_take(struct vmbus_bus *bus)
 {
+	const unsigned count = message_port_count(bus);
 	for (unsigned i = 0; i < count; i++) {
 		const int error = partition_message_port_add(
 			bus->partition, message_ports[i], on_message, bus);
@@ -287,14 +293,13 @@ int vmbus_bus_create(
 	bus->partition = partition;
 	bus->memory = partition_memory(partition);
 	bus->config = *config;
-	bus->message_port_count = config->is_single_client ? 1 : 2;
 	int error = vmbus_server_create(&server_config, &server_ops, bus, &bus->server);
 	if (error != 0)
 		goto no_server;
 	error = partition_reset_observer_add(partition, on_reset, bus);
 	if (error != 0)
 		goto no_observer;
-	error = ports_take(bus, bus->message_port_count);
+	error = ports_take(bus);
 	if (error != 0)
 		goto no_ports;
 	synic_drained_observer_set(partition, on_drained, bus);
@@ -319,7 +324,7 @@ void vmbus_bus_destroy(struct vmbus_bus *bus)
 	synic_drained_observer_set(bus->partition, NULL, NULL);
 	partition_reset_observer_remove(bus->partition, on_reset, bus);
 	partition_event_port_remove(bus->partition, VMBUS_CONNECTION_EVENT);
-	ports_give_back(bus, bus->message_port_count);
+	ports_give_back(bus, message_port_count(bus));
 	while (bus->channels != NULL)
 		bus_channel_gone(bus, bus->channels);
 	vmbus_server_destroy(bus->server);

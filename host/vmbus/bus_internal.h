@@ -51,7 +51,6 @@ struct vmbus_bus {
 	const struct guest_memory *memory;
 	struct vmbus_server *server;
 	struct vmbus_bus_config config;
-	unsigned message_port_count;
 	void (*reset_done)(void *ctx);
 	void *reset_done_ctx;
 

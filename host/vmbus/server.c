@@ -175,7 +175,8 @@ int vmbus_server_message(
 		return -EAGAIN;
 	s->messages_in++;
 	if (bytes < sizeof header || bytes > VMBUS_MESSAGE_BYTES_MAX) {
-		vmbus_server_reject(s, VMBUS_REJECTION_TOO_SMALL);
+		vmbus_server_reject(s, bytes < sizeof header ? VMBUS_REJECTION_TOO_SMALL
+							     : VMBUS_REJECTION_NOT_CONTROL);
 		return 0;
 	}
 	enum vmbus_rejection reason = header_check(s, &m);

@@ -16,7 +16,7 @@ static enum vmbus_rejection open_check(const struct vmbus_server *s, const struc
 {
 	const struct server_open_request *r = &c->request;
 	if (gpadl == 0)
-		return VMBUS_REJECTION_UNKNOWN_GPADL;
+		return VMBUS_REJECTION_RING_GPADL;
 	const enum vmbus_rejection reason = server_gpadl_ring(
 		s, gpadl, r->downstream_page, &open->gpns, &open->page_count);
 	if (reason != VMBUS_REJECTION_NONE)
@@ -262,7 +262,6 @@ enum vmbus_rejection server_on_close_reserved(
 /* Let go of one channel; closes are only marked, so that nothing calls back in yet. */
 static void channel_disconnect(struct vmbus_server *s, struct server_channel *c, bool is_reset)
 {
-	c->is_hidden = false;
 	if (is_reset)
 		c->is_response_due = false;
 	else if (server_channel_is_reserved(c) && c->state != SERVER_CHANNEL_REVOKING &&
@@ -298,7 +297,6 @@ static void channel_disconnect(struct vmbus_server *s, struct server_channel *c,
 	c->state = SERVER_CHANNEL_RELEASED;
 	c->is_offered = false;
 	s->busy_count++;
-	server_gpadls_abandon(s, c);
 }
 
 void server_channels_disconnect(struct vmbus_server *s, bool is_reset)

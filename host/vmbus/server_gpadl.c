@@ -29,6 +29,14 @@ static uint16_t gpadl_lookup(const struct vmbus_server *s, uint32_t gpadl_id, ui
 	return slot;
 }
 
+static bool gpadl_exists(const struct vmbus_server *s, uint32_t gpadl_id)
+{
+	uint16_t slot = s->gpadl_bucket[gpadl_id % SERVER_GPADL_BUCKETS];
+	while (slot != 0 && s->gpadls[slot].id != gpadl_id)
+		slot = s->gpadls[slot].next_in_bucket;
+	return slot != 0;
+}
+
 static uint16_t gpadl_in_progress(const struct vmbus_server *s, uint32_t gpadl_id)
 {
 	uint16_t slot = s->gpadl_bucket[gpadl_id % SERVER_GPADL_BUCKETS];
@@ -244,14 +252,13 @@ enum vmbus_rejection server_on_gpadl_header(
 	struct vmbus_gpadl_header_wire header;
 	server_message_copy(m, &header, sizeof header);
 	const uint16_t word_count = header.range_bytes / sizeof(uint64_t);
-	const bool is_whole = m->bytes - sizeof header >= word_count * sizeof(uint64_t);
 
 	if (server_channel_is_reserved(c))
 		return VMBUS_REJECTION_CHANNEL_RESERVED;
 	if (gpadl_lookup(s, header.gpadl_id, server_channel_slot(s, c)) != 0)
 		return VMBUS_REJECTION_DUPLICATE_GPADL;
 	/* a body names no channel, so that ids in progress must be unique (R-GPADL-011) */
-	if (!is_whole && gpadl_in_progress(s, header.gpadl_id) != 0)
+	if (gpadl_in_progress(s, header.gpadl_id) != 0)
 		return VMBUS_REJECTION_DUPLICATE_GPADL;
 	struct server_gpadl *g = gpadl_make(s, c, &header, word_count);
 	if (g == NULL)
@@ -268,7 +275,8 @@ enum vmbus_rejection server_on_gpadl_body(
 	server_message_copy(m, &body, sizeof body);
 	const uint16_t slot = gpadl_in_progress(s, body.gpadl_id);
 	if (slot == 0)
-		return VMBUS_REJECTION_UNKNOWN_GPADL;
+		return gpadl_exists(s, body.gpadl_id) ? VMBUS_REJECTION_GPADL_STATE
+						      : VMBUS_REJECTION_UNKNOWN_GPADL;
 	struct server_gpadl *g = &s->gpadls[slot];
 	const uint32_t relid = s->channels[g->channel].relid;
 	words_append(g, m, sizeof body);

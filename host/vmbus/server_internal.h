@@ -95,7 +95,6 @@ struct server_channel {
 	uint8_t device; /* enum server_device_state */
 	uint8_t monitor_id;
 	bool is_offered;      /* in this connection */
-	bool is_hidden;	      /* released by the guest: not offered again in this connection */
 	bool is_removed;      /* the host has taken the offer back */
 	bool is_waiting;      /* for the relid of the same offer, made before and removed */
 	bool is_close_due;    /* ops->channel_close to be called in this pass */

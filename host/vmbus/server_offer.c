@@ -140,7 +140,7 @@ void server_channel_free(struct vmbus_server *s, struct server_channel *c)
 static bool can_offer(const struct vmbus_server *s, const struct server_channel *c)
 {
 	if (s->state != SERVER_CONNECTION_CONNECTED || c->state != SERVER_CHANNEL_UNOFFERED ||
-		c->is_removed || c->is_hidden || c->is_waiting)
+		c->is_removed || c->is_waiting)
 		return false;
 	if (c->subchannel_index == 0)
 		return true;
@@ -379,7 +379,6 @@ enum vmbus_rejection server_on_rel_id_released(
 	if (c->device != SERVER_DEVICE_IDLE) { /* closing, perhaps because it is being revoked */
 		c->state = SERVER_CHANNEL_RELEASED;
 		c->is_offered = false;
-		c->is_hidden = true;
 		s->busy_count++;
 		server_gpadls_abandon(s, c);
 		if (c->primary != 0)
@@ -394,7 +393,6 @@ enum vmbus_rejection server_on_rel_id_released(
 	} else {
 		server_channel_forget(s, c);
 		c->state = SERVER_CHANNEL_UNOFFERED;
-		c->is_hidden = true;
 	}
 	return VMBUS_REJECTION_NONE;
 }

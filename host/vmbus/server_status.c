@@ -107,8 +107,6 @@ static void channel_describe(
 		say(w, " removed");
 	if (c->is_waiting)
 		say(w, " waiting");
-	if (c->is_hidden)
-		say(w, " hidden");
 	say(w, "\n");
 	for (uint16_t i = c->gpadls; i != 0; i = s->gpadls[i].next_in_channel) {
 		const struct server_gpadl *g = &s->gpadls[i];

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char scsi_vendor[8] = {'M', 's', 'f', 't', ' ', ' ', ' ', ' '};
+
 /* ---- endings ------------------------------------------------------------------------------- */
 
 void scsi_sense_fill(uint8_t *sense, enum scsi_sense_key key, uint16_t asc)

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-static const char vendor[8] = {'M', 's', 'f', 't', ' ', ' ', ' ', ' '};
-
 /* ---- INQUIRY ------------------------------------------------------------------------------- */
 
 void scsi_disk_inquiry_fill(uint8_t *data)
@@ -25,7 +23,7 @@ void scsi_disk_inquiry_fill(uint8_t *data)
 		.additional_length = SCSI_DISK_INQUIRY_BYTES - 5,
 		.flags7 = SCSI_INQUIRY_CMDQUE,
 	};
-	memcpy(inquiry.vendor, vendor, sizeof inquiry.vendor);
+	memcpy(inquiry.vendor, scsi_vendor, sizeof inquiry.vendor);
 	memcpy(inquiry.product, product, sizeof inquiry.product);
 	memcpy(inquiry.revision, revision, sizeof inquiry.revision);
 	memset(data, 0, SCSI_DISK_INQUIRY_BYTES);
@@ -51,7 +49,7 @@ static size_t vpd_identification(const struct scsi_device *device, uint8_t *body
 	static const uint8_t naa[4] = {SCSI_DESIGNATOR_BINARY, SCSI_DESIGNATOR_NAA, 0, 16};
 	static const uint8_t oui[4] = {0x60, 0x02, 0x24, 0x80};
 	memcpy(body, t10, 4);
-	memcpy(body + 4, vendor, sizeof vendor);
+	memcpy(body + 4, scsi_vendor, sizeof scsi_vendor);
 	memcpy(body + 12, device->id, SCSI_DEVICE_ID_BYTES);
 	memcpy(body + 28, naa, 4);
 	memcpy(body + 32, oui, 4);

@@ -28,7 +28,7 @@ static void inquiry_vpd(struct scsi_request *request)
 		data[4] = SCSI_DESIGNATOR_BINARY;
 		data[5] = SCSI_DESIGNATOR_T10;
 		data[7] = 8 + SCSI_DEVICE_ID_BYTES;
-		memcpy(data + 8, "Msft    ", 8);
+		memcpy(data + 8, scsi_vendor, sizeof scsi_vendor);
 		memcpy(data + 16, device->id, SCSI_DEVICE_ID_BYTES);
 		bytes = 28;
 		break;
@@ -55,7 +55,7 @@ void scsi_dvd_inquiry(struct scsi_request *request)
 		.format = SCSI_INQUIRY_FORMAT,
 		.additional_length = DVD_INQUIRY_BYTES - 5,
 	};
-	memcpy(inquiry.vendor, "Msft    ", sizeof inquiry.vendor);
+	memcpy(inquiry.vendor, scsi_vendor, sizeof inquiry.vendor);
 	memcpy(inquiry.product, "Virtual DVD-ROM ", sizeof inquiry.product);
 	memcpy(inquiry.revision, "1.0 ", sizeof inquiry.revision);
 	scsi_reply(request, &inquiry, sizeof inquiry, scsi_get16(request->cdb + 3));

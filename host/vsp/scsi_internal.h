@@ -38,6 +38,9 @@ struct scsi_command {
 extern const struct scsi_command scsi_command_table[];
 extern const unsigned scsi_command_count;
 
+/* "Msft    ", which Linux looks at. */
+extern const char scsi_vendor[8];
+
 /* ---- endings: each calls done() ------------------------------------------------------------ */
 
 void scsi_finish(struct scsi_request *request, uint8_t scsi_status, uint8_t srb_status);

@@ -251,6 +251,8 @@ static inline void storage_channel_hint(
 	const uint8_t *at = channel->hint_memory + (lba << channel->hint_shift);
 	for (unsigned i = 0; i < LINES; i++)
 		__builtin_prefetch(at + (size_t)i * LINE_BYTES, 0, 3);
+	/* GCC finds that a function of prefetches has no effect, and drops the call. */
+	__asm__ volatile("" : : "r"(at));
 }
 
 /*

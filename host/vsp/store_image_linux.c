@@ -200,7 +200,7 @@ static int measure(struct opening *opening)
 	struct stat st;
 	uint32_t logical = DISK_BLOCK_BYTES;
 	uint32_t physical = BLOCK_BYTES_MAX;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	int result = store_image_size(file->buffered.fd, &bytes);
 	if (result < 0 || fstat(file->buffered.fd, &st) < 0)

@@ -184,6 +184,7 @@ struct welcome_case {
 	unsigned fd_count;
 	bool has_plain_file; /* memory is a file that could be cut off */
 	bool has_wrong_pipe; /* doorbell is no pipe */
+	bool has_huge_pages; /* memory is of pages that can run out */
 	int expected;
 };
 
@@ -216,6 +217,14 @@ static int welcome_try(const struct welcome_case *c)
 	CU_ASSERT_EQUAL(pipe(pipe_fds), 0);
 	CU_ASSERT_EQUAL(pipe(plain_pipe), 0);
 	CU_ASSERT_EQUAL(ftruncate(plain, 16 * 4096), 0);
+	if (c->has_huge_pages) {
+		const int huge = memfd_create(
+			"test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+		CU_ASSERT_FATAL(huge >= 0 && ftruncate(huge, 2 << 20) == 0 &&
+				fcntl(huge, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0);
+		dup2(huge, memory);
+		close(huge);
+	}
 	const int fds[8] = {c->has_plain_file ? plain : memory, control,
 		c->has_wrong_pipe ? control : pipe_fds[1], plain_pipe[0], memory, memory, memory,
 		memory};
@@ -318,6 +327,92 @@ static void silent_host_is_given_up(void)
 		platform_loopback_connect("/nonexistent/socket", 20000000, &loopback), -ENOENT);
 }
 
+/* A guest of a host by hand: its control region, and the host's ends. */
+struct raw_host {
+	struct platform_loopback *guest;
+	uint8_t *control;
+	int socket;
+	int interrupt_fd; /* write end of the VP's interrupt pipe */
+};
+
+static void raw_host_join(struct raw_host *host)
+{
+	int ends[2];
+	int bell[2];
+	int interrupt[2];
+	const int memory = guest_memfd_create("test", 16 * 4096);
+	const int control = guest_memfd_create("test", 2 * 4096);
+	struct loopback_welcome_wire wire = good_welcome();
+	_Alignas(struct cmsghdr) uint8_t space[CMSG_SPACE(4 * sizeof(int))] = {0};
+	struct iovec iov = {&wire, sizeof wire};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = space,
+		.msg_controllen = sizeof space};
+	CU_ASSERT_FATAL(memory >= 0 && control >= 0 && pipe(bell) == 0 && pipe(interrupt) == 0 &&
+			socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
+	const int fds[4] = {memory, control, bell[1], interrupt[0]};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof fds);
+	memcpy(CMSG_DATA(header), fds, sizeof fds);
+	CU_ASSERT_EQUAL(sendmsg(ends[0], &message, 0), (ssize_t)sizeof wire);
+	CU_ASSERT_EQUAL_FATAL(platform_loopback_attach(ends[1], SECOND_NS, &host->guest), 0);
+	host->control = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, control, 0);
+	CU_ASSERT_FATAL(host->control != MAP_FAILED);
+	host->socket = ends[0];
+	host->interrupt_fd = interrupt[1];
+	close(memory);
+	close(control);
+	close(bell[0]);
+	close(bell[1]);
+	close(interrupt[0]);
+}
+
+static void raw_host_part(struct raw_host *host)
+{
+	platform_loopback_destroy(host->guest);
+	munmap(host->control, 2 * 4096);
+	close(host->socket);
+}
+
+static void interrupt_pipe_that_is_hung_up_is_the_end_not_a_storm(void)
+{
+	struct raw_host host;
+	struct platform_loopback_statistics statistics;
+	uint32_t sints;
+
+	raw_host_join(&host);
+	const struct winhv_platform_ops *ops = &platform_loopback_ops;
+	CU_ASSERT_EQUAL(ops->wait(host.guest, 0, 1000, &sints), 0);
+	close(host.interrupt_fd);
+	CU_ASSERT_EQUAL(ops->wait(host.guest, 0, SECOND_NS, &sints), -VIRIDIAN_ENODEV);
+	platform_loopback_statistics_get(host.guest, &statistics);
+	CU_ASSERT_EQUAL(statistics.sleeps, 2);
+	raw_host_part(&host);
+	/* the same for a guest that sleeps on the descriptor by itself */
+	raw_host_join(&host);
+	close(host.interrupt_fd);
+	ops->wait_arm(host.guest, 0);
+	CU_ASSERT_EQUAL(ops->wait(host.guest, 0, 0, &sints), -VIRIDIAN_ENODEV);
+	CU_ASSERT(platform_loopback_is_gone(host.guest));
+	raw_host_part(&host);
+}
+
+static void memory_of_huge_pages_is_refused(void)
+{
+	struct welcome_case c = {.name = "huge pages",
+		.wire = good_welcome(),
+		.fd_count = 4,
+		.wire_bytes = sizeof c.wire,
+		.has_huge_pages = true};
+
+	/* The host can take such a page out of the file, and perhaps leave none to replace it. */
+	c.wire.memory_bytes = 2u << 20;
+	CU_ASSERT_EQUAL(welcome_try(&c), -EPROTO);
+}
+
 static const struct test tests[] = {
 	TEST(garbage_instead_of_hello_is_dropped),
 	TEST(guest_that_speaks_after_hello_is_dropped),
@@ -328,6 +423,8 @@ static const struct test tests[] = {
 	TEST(flood_of_signals_is_bounded_work),
 	TEST(invalid_welcomes_are_refused),
 	TEST(silent_host_is_given_up),
+	TEST(interrupt_pipe_that_is_hung_up_is_the_end_not_a_storm),
+	TEST(memory_of_huge_pages_is_refused),
 };
 
 TEST_MAIN("loopback_hostile", tests)

@@ -22,6 +22,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define OTHERS_MAX 0.1 /* of all processors; see report.h */
+
 #define SMALL(d, w)                                                                                \
 	{                                                                                          \
 		.bytes = 4096, .depth = (d), .is_write = (w), .is_random = true,                   \
@@ -46,8 +48,8 @@ const struct bench_storage_load bench_storage_loads[BENCH_STORAGE_LOADS] = {
 	{"seq-write-1m-d4", LARGE(1u << 20, 4, true)},
 };
 
-struct bench_storage_row *bench_storage_row_make(const struct bench_storage_kind *kind,
-	enum bench_storage_load_index load, double goal)
+struct bench_storage_row *bench_storage_row_make(
+	const struct bench_storage_kind *kind, enum bench_storage_load_index load, double goal)
 {
 	static struct bench_storage_row rows[BENCH_STORAGE_ROWS_MAX];
 	static unsigned count;
@@ -71,13 +73,14 @@ struct bench_storage_row *bench_storage_row_make(const struct bench_storage_kind
 	return row;
 }
 
-/* ---- one worker with one disk ----------------------------------------------------------------- */
+/* ---- one worker with one disk -----------------------------------------------------------------
+ */
 
 struct storage_bench {
 	const struct sandbox *sandbox;
 	struct guest_worker worker;
 	struct guest guest;
-	struct storage_vsc_lun *lun; /* NULL: could not be set up */
+	struct storage_vsc_lun *lun;	      /* NULL: could not be set up */
 	char image[BENCH_STORAGE_PATH_BYTES]; /* the subject's, or what stands for it */
 	bool is_direct;
 };
@@ -152,21 +155,21 @@ static void section_measure(struct report *report, const struct bench_storage_ki
 		row_measure(report, kind->bench, bench_storage_row_make(kind, i, goals[i]));
 }
 
-/* ---- the sections ----------------------------------------------------------------------------- */
+/* ---- the sections -----------------------------------------------------------------------------
+ */
 
 static void ram_measure(struct report *report, struct storage_bench *bench)
 {
 	static const double no_goals[BENCH_STORAGE_LOADS];
 	static const char *const options[] = {"--ram-disk", "64M", NULL};
-	struct bench_storage_kind kind = {"storage/ram", "", "raw io_uring, file on tmpfs",
-		through_channel, raw, bench};
+	struct bench_storage_kind kind = {
+		"storage/ram", "", "raw io_uring, file on tmpfs", through_channel, raw, bench};
 	struct bench_storage_kind fio = {"storage/ram", "/fio", "fio, io_uring, file on tmpfs",
 		through_channel, by_fio, bench};
 	bench_open(bench, options);
 	if (fio_is_there()) {
 		row_measure(report, bench, bench_storage_row_make(&fio, BENCH_STORAGE_READ_32, 4));
-		row_measure(
-			report, bench, bench_storage_row_make(&fio, BENCH_STORAGE_WRITE_32, 0));
+		row_measure(report, bench, bench_storage_row_make(&fio, BENCH_STORAGE_WRITE_32, 0));
 	} else {
 		report_without(report, &bench_storage_row_make(&fio, BENCH_STORAGE_READ_32, 4)->c,
 			VERDICT_ABSENT, "fio is not installed: install the package fio");
@@ -198,13 +201,13 @@ static void tmpfs_measure(struct report *report, const struct sandbox *sandbox)
 	static struct storage_bench ram;
 	static struct storage_bench file;
 	static const double goals[BENCH_STORAGE_LOADS] = {0, .9, .9, 0, .9, .9, .9, .9, .95, .95};
-	const struct bench_storage_kind kind = {"storage/tmpfs", "", "raw io_uring, same file",
-		through_channel, raw, &file};
+	const struct bench_storage_kind kind = {
+		"storage/tmpfs", "", "raw io_uring, same file", through_channel, raw, &file};
 	ram.sandbox = file.sandbox = sandbox;
 	if (!report_wants(report, "storage/ram") && !report_wants(report, "storage/tmpfs"))
 		return;
-	if (sandbox->memory[0] == '\0' || sandbox_file_make(sandbox->memory, "image",
-						  BENCH_STORAGE_BYTES, file.image) != 0) {
+	if (sandbox->memory[0] == '\0' ||
+		sandbox_file_make(sandbox->memory, "image", BENCH_STORAGE_BYTES, file.image) != 0) {
 		section_without(report, &kind, "no tmpfs with room for an image");
 		return;
 	}
@@ -239,6 +242,7 @@ static void direct_measure(struct report *report, const struct sandbox *sandbox)
 void bench_storage(struct report *report, const struct sandbox *sandbox)
 {
 	measure_pin(0);
+	report->others_max = OTHERS_MAX;
 	tmpfs_measure(report, sandbox);
 	direct_measure(report, sandbox);
 	if (report_wants(report, "storage/fuse"))

@@ -56,8 +56,8 @@ struct bench_storage_kind {
  * A row in static memory; goal 0: none, else at least. Its ctx is the row. NULL, never, if the
  * table is large enough for all parts.
  */
-struct bench_storage_row *bench_storage_row_make(const struct bench_storage_kind *kind,
-	enum bench_storage_load_index load, double goal);
+struct bench_storage_row *bench_storage_row_make(
+	const struct bench_storage_kind *kind, enum bench_storage_load_index load, double goal);
 
 /* Through FUSE. */
 void bench_storage_fuse(struct report *report, const struct sandbox *sandbox);

@@ -48,7 +48,8 @@ static void settle(void)
 	nanosleep(&pause, NULL);
 }
 
-/* ---- the subject ------------------------------------------------------------------------------- */
+/* ---- the subject -------------------------------------------------------------------------------
+ */
 
 static bool first_read(struct guest *guest)
 {
@@ -84,7 +85,8 @@ static double connect_to_first_read(void *ctx)
 	return is_read ? (double)(end - start) / 1e3 : -1;
 }
 
-/* ---- the reference ----------------------------------------------------------------------------- */
+/* ---- the reference -----------------------------------------------------------------------------
+ */
 
 static int socket_make(const char *path, struct sockaddr_un *address)
 {

@@ -66,7 +66,8 @@ static double on_image(void *ctx)
 	return raw_file_run(bench->image, false, &row->load);
 }
 
-/* ---- the programs ------------------------------------------------------------------------------ */
+/* ---- the programs ------------------------------------------------------------------------------
+ */
 
 static void server_fail(struct fuse_server *server, const char *why)
 {
@@ -178,7 +179,8 @@ static void qemu_start(struct fuse_bench *bench)
 		server_fail(server, "it could not be started");
 }
 
-/* ---- measuring --------------------------------------------------------------------------------- */
+/* ---- measuring ---------------------------------------------------------------------------------
+ */
 
 static void row_measure(struct report *report, const struct bench_storage_kind *kind,
 	enum bench_storage_load_index load, double goal, const struct fuse_server *reference)
@@ -203,8 +205,8 @@ static void cases_measure(struct report *report, struct fuse_bench *bench)
 		"libfuse pass-through, same image", on_product, on_libfuse, bench};
 	const struct bench_storage_kind qemu = {"storage/fuse", "/qemu",
 		"qemu-storage-daemon, same image", on_product, on_qemu, bench};
-	const struct bench_storage_kind raw = {"storage/fuse", "/raw",
-		"raw io_uring, same image", on_product, on_image, bench};
+	const struct bench_storage_kind raw = {
+		"storage/fuse", "/raw", "raw io_uring, same image", on_product, on_image, bench};
 	for (unsigned i = 0; i < BENCH_STORAGE_LOADS; i++)
 		row_measure(report, &libfuse, i, libfuse_goals[i], &bench->libfuse);
 	row_measure(report, &qemu, BENCH_STORAGE_READ_32, 1.3, &bench->qemu);

@@ -29,8 +29,8 @@ static double rate_read(const char *text, const struct load *load)
 	return iops > 0 ? load_rate(load, (uint64_t)iops, 1000000000) : -1;
 }
 
-double fio_run(const struct sandbox *sandbox, const char *path, bool is_direct,
-	const struct load *load)
+double fio_run(
+	const struct sandbox *sandbox, const char *path, bool is_direct, const struct load *load)
 {
 	char program[PATH_MAX];
 	char words[6][SANDBOX_PATH_BYTES + 96];

@@ -12,7 +12,7 @@
 /* True if fio is installed. */
 bool fio_is_there(void);
 /* The rate (load_rate()), or -1 after a message. */
-double fio_run(const struct sandbox *sandbox, const char *path, bool is_direct,
-	const struct load *load);
+double fio_run(
+	const struct sandbox *sandbox, const char *path, bool is_direct, const struct load *load);
 
 #endif

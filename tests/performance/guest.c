@@ -10,13 +10,16 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECT_PATIENCE_NS 10000000000ull
-#define CONNECT_SLICE_NS    200000000ull
+#define CONNECT_SLICE_NS    1000000000ull
+#define LOOK_PAUSE_NS	    200000
 #define STOP_PATIENCE_MS    5000u
 #define SPIN_NS		    50000u /* as the worker does */
 #define GUEST_OS_ID	    (HV_OS_ID_OPEN_SOURCE | 1)
@@ -51,6 +54,12 @@ int guest_worker_start(struct guest_worker *worker, const struct sandbox *sandbo
 	return pid > 0 ? 0 : -1;
 }
 
+void guest_worker_signal(const struct guest_worker *worker)
+{
+	if (worker->pid > 0)
+		kill(worker->pid, SIGTERM);
+}
+
 void guest_worker_stop(struct guest_worker *worker)
 {
 	if (worker->pid > 0)
@@ -60,14 +69,19 @@ void guest_worker_stop(struct guest_worker *worker)
 
 /* ---- connect --------------------------------------------------------------------------------- */
 
-/* The socket may not be there yet; a worker that has failed is noticed. */
+/*
+ * The socket may not be there yet, the worker may still be parting from its last guest,
+ * or may have failed, which is noticed.
+ */
 static int platform_connect(struct guest *guest, const struct guest_worker *worker)
 {
+	const struct timespec pause = {.tv_nsec = LOOK_PAUSE_NS};
 	const uint64_t end = measure_now_ns() + CONNECT_PATIENCE_NS;
-	int error;
+	int error = -ENOENT;
 	do {
-		error = platform_loopback_connect(
-			worker->socket, CONNECT_SLICE_NS, &guest->loopback);
+		if (access(worker->socket, F_OK) == 0)
+			error = platform_loopback_connect(
+				worker->socket, CONNECT_SLICE_NS, &guest->loopback);
 		if (error == 0)
 			return 0;
 		guest->loopback = NULL;
@@ -75,8 +89,9 @@ static int platform_connect(struct guest *guest, const struct guest_worker *work
 			process_complain("vmwp ended", worker->log);
 			return -1;
 		}
-	} while (measure_now_ns() < end &&
-		 (error == -ENOENT || error == -ECONNREFUSED || error == -EBUSY));
+		nanosleep(&pause, NULL);
+	} while (measure_now_ns() < end && (error == -ENOENT || error == -ECONNREFUSED ||
+						   error == -EBUSY || error == -ETIMEDOUT));
 	return complain("connecting to vmwp", error);
 }
 

@@ -23,7 +23,7 @@
 
 #define GUEST_WORKER_OPTIONS_MAX 16u
 #define GUEST_SLOTS		 256u
-#define GUEST_CONTROLLERS_MAX	 8u
+#define GUEST_CONTROLLERS_MAX	 4u
 #define GUEST_DEADLINE_100NS	 100000000u /* 10 s, for whatever is waited for */
 
 struct guest_worker {
@@ -38,6 +38,8 @@ struct guest_worker {
  */
 int guest_worker_start(struct guest_worker *worker, const struct sandbox *sandbox, unsigned number,
 	const char *const options[]);
+/* SIGTERM only, so that the ends of many overlap; then guest_worker_stop(). */
+void guest_worker_signal(const struct guest_worker *worker);
 void guest_worker_stop(struct guest_worker *worker);
 
 struct guest_controller {
@@ -49,8 +51,8 @@ struct guest_controller {
 struct guest {
 	struct platform_loopback *loopback;
 	struct winhv hv;
-	struct vmbus *bus;						/* owned */
-	struct guest_controller *controllers[GUEST_CONTROLLERS_MAX];	/* owned; NULL: closed */
+	struct vmbus *bus;					     /* owned */
+	struct guest_controller *controllers[GUEST_CONTROLLERS_MAX]; /* owned; NULL: closed */
 	struct winhv_pages data; /* for requests; empty until guest_data_get() */
 	bool is_hypercall_enabled, is_connected;
 };

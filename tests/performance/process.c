@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -228,4 +229,55 @@ double process_cpu_ns(pid_t pid)
 	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
 		return -1;
 	return (double)used.tv_sec * 1e9 + (double)used.tv_nsec;
+}
+
+/* Our living children, by the kernel's list of them; without that list, those of a benchmark
+ * that needs it count as others. */
+static double children_cpu_ns(void)
+{
+	char path[64];
+	double sum = 0;
+	int pid;
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	FILE *file = fopen(path, "r");
+	while (file != NULL && fscanf(file, "%d", &pid) == 1) {
+		const double used = process_cpu_ns((pid_t)pid);
+		sum += used > 0 ? used : 0;
+	}
+	if (file != NULL)
+		fclose(file);
+	return sum;
+}
+
+static double usage_ns(int who)
+{
+	struct rusage usage;
+	if (getrusage(who, &usage) != 0)
+		return 0;
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e9 +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e3;
+}
+
+void process_load_get(struct process_load *out)
+{
+	double ticks[8] = {0}; /* user nice system idle iowait irq softirq steal */
+	FILE *file = fopen("/proc/stat", "r");
+	if (file != NULL) {
+		if (fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &ticks[0], &ticks[1],
+			    &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]) != 8)
+			memset(ticks, 0, sizeof ticks);
+		fclose(file);
+	}
+	const double busy = ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7];
+	out->busy_ns = busy * 1e9 / (double)sysconf(_SC_CLK_TCK);
+	out->own_ns = usage_ns(RUSAGE_SELF) + usage_ns(RUSAGE_CHILDREN) + children_cpu_ns();
+	out->now_ns = measure_now_ns();
+}
+
+double process_others_share(const struct process_load *before, const struct process_load *after)
+{
+	const double all = (double)(after->now_ns - before->now_ns) *
+			   (double)sysconf(_SC_NPROCESSORS_ONLN);
+	const double others = (after->busy_ns - before->busy_ns) - (after->own_ns - before->own_ns);
+	return all > 0 && others > 0 ? others / all : 0;
 }

@@ -35,7 +35,9 @@ pid_t process_start(const char *const argv[], int processor, const char *log_pat
 /* True if the child has ended (and was reaped). */
 bool process_has_ended(pid_t pid);
 
-/* SIGTERM, and after `patience_ms` SIGKILL; reaps it. True if it ended by itself with status 0. */
+/*
+ * SIGTERM, and after `patience_ms` SIGKILL; reaps it. True if it ended by itself with status 0.
+ */
 bool process_stop(pid_t pid, unsigned patience_ms);
 
 /*
@@ -46,6 +48,16 @@ char *process_output(const char *const argv[], int processor, const char *log_pa
 
 /* "hvbench: <what>: <last line of the log>" on stderr. */
 void process_complain(const char *what, const char *log_path);
+
+/* What the machine and we have used of the processors so far. */
+struct process_load {
+	double busy_ns; /* all processors, everybody, steal included */
+	double own_ns;	/* this process and its children, living and reaped */
+	uint64_t now_ns;
+};
+void process_load_get(struct process_load *out);
+/* The part of all processors that others used between the two, 0..1. */
+double process_others_share(const struct process_load *before, const struct process_load *after);
 
 /* Private memory (smaps_rollup, Private_*) in KiB; negative if it cannot be read. */
 double process_private_kib(pid_t pid);

@@ -2,6 +2,8 @@
 /* Results as a table, as JSON and as HTML: see report.h. */
 #include "tests/performance/report.h"
 
+#include "tests/performance/process.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -30,7 +32,7 @@ void report_begin(struct report *report, unsigned rounds, bool is_json)
 		m->line_round_trip_ns[1], m->line_round_trip_ns[0], m->line_round_trip_ns[2],
 		m->loop_spread * 100);
 	printf("ratios:  medians of %u rounds, subject / reference, interleaved\n\n", rounds);
-	printf("%-36s %7s %6s %8s %-9s %12s %12s %-10s %s\n", "name", "ratio", "±", "goal",
+	printf("%-40s %7s %6s %8s %-9s %12s %12s %-10s %s\n", "name", "ratio", "±", "goal",
 		"verdict", "value", "reference", "unit", "reference is");
 }
 
@@ -62,11 +64,11 @@ static void row_print(const struct measure_result *r)
 	char goal[32];
 	goal_format(c, goal, sizeof goal);
 	if (!is_measured(r)) {
-		printf("%-36s %7s %6s %8s %-9s %s\n", c->name, "-", "-", goal,
+		printf("%-40s %7s %6s %8s %-9s %s\n", c->name, "-", "-", goal,
 			measure_verdict_name(r->verdict), r->why);
 		return;
 	}
-	printf("%-36s %7.3f %5.1f%% %8s %-9s %12.1f %12.1f %-10s %s\n", c->name, r->ratio,
+	printf("%-40s %7.3f %5.1f%% %8s %-9s %12.1f %12.1f %-10s %s\n", c->name, r->ratio,
 		r->spread * 100, goal, measure_verdict_name(r->verdict), r->value,
 		r->reference_value, c->unit, c->reference);
 	fflush(stdout);
@@ -77,7 +79,16 @@ void report_case(struct report *report, const struct measure_case *c)
 	struct measure_result *r = result_add(report, c);
 	if (r == NULL)
 		return;
+	struct process_load before;
+	struct process_load after;
+	process_load_get(&before);
 	measure_run(c, report->rounds, r);
+	process_load_get(&after);
+	if (report->others_max > 0 && (r->verdict == VERDICT_MET || r->verdict == VERDICT_MISSED) &&
+		process_others_share(&before, &after) > report->others_max) {
+		r->verdict = VERDICT_TOO_NOISY;
+		r->why = "other programs used the processors meanwhile";
+	}
 	if (!report->is_json)
 		row_print(r);
 }

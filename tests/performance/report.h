@@ -14,6 +14,10 @@ struct report {
 	struct measure_machine machine;
 	unsigned rounds;
 	bool is_json;
+	/* Do not judge a case while others use more than this part of all processors; 0: always
+	 * judge. For cases that need two processors at once, which interleaving cannot
+	 * make comparable with those that need one. */
+	double others_max;
 	const char *only; /* measure only cases whose names start so; NULL: all */
 	unsigned count;
 	struct measure_result results[REPORT_RESULTS_MAX];

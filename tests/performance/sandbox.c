@@ -106,6 +106,8 @@ int sandbox_file_make(const char *folder, const char *name, uint64_t bytes, char
 		is_written = pwrite(fd, chunk, part, (off_t)at) == (ssize_t)part;
 	}
 	is_written = is_written && fsync(fd) == 0;
+	if (is_written) /* pages in the cache would get in the way of O_DIRECT */
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (!is_written)
 		fprintf(stderr, "hvbench: %s: %s\n", path, strerror(errno));
 	if (fd >= 0)

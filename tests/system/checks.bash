@@ -13,7 +13,8 @@ chmod 711 "$work"
 chmod 777 "$run"
 PATH=$work/bin:$PATH:/sbin:/usr/sbin
 # Every process that we start has this in its environment, whoever its parent is by now.
-export VIRIDIAN_CHECK=$$.$RANDOM$RANDOM
+mark=$$.$RANDOM$RANDOM
+export VIRIDIAN_CHECK=$mark
 passed=0 failed=0 skipped=0
 
 # ---- results -----------------------------------------------------------------------------------
@@ -59,22 +60,25 @@ within() { # seconds, command...: true as soon as the command succeeds
 start() { # name of its logs, command...
 	local name=$1
 	shift
+	rm -f "$log/$name".* # not to read what the last one of this name has said
 	env --default-signal=INT,TERM,QUIT "$@" >"$log/$name.out" 2>"$log/$name.err" </dev/null &
 	pid=$!
 }
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
 ended() { # pid, seconds: sets $status; false if it did not end
-	within "$2" has_ended "$1" || return 1
-	wait "$1" 2>/dev/null
-	status=$?
+	{
+		within "$2" has_ended "$1" || return 1
+		wait "$1"
+		status=$?
+	} 2>/dev/null # where the shell remarks that it was killed
 }
 killed() { # pid: kill -9, and reap without the shell's remark
 	{ kill -9 "$1" && wait "$1"; } 2>/dev/null
 }
-ours() { # pids of all processes of this test
-	env -u VIRIDIAN_CHECK grep -lzsx "VIRIDIAN_CHECK=$VIRIDIAN_CHECK" /proc/[0-9]*/environ |
-		cut -d/ -f3
-}
+ours() ( # pids of all processes of this test, but for those of this search
+	unset VIRIDIAN_CHECK
+	grep -lzsx "VIRIDIAN_CHECK=$mark" /proc/[0-9]*/environ | cut -d/ -f3
+)
 mounts() { grep -F " $work/" /proc/self/mounts; }
 # What exists now: sockets and other files, mounts, processes (zombies are gone already).
 state() {

@@ -82,6 +82,22 @@ static inline void ring_rig_free(struct ring_rig *rig)
 	free(rig->scratch);
 }
 
+/* Most tests run with the data mapped twice and once, on a size that is a power of two
+ * and on one that is not. */
+static const struct {
+	uint32_t size;
+	bool is_double;
+} ring_shapes[] = {{4096, true}, {4096, false}, {12288, true}, {12288, false}};
+
+enum { RING_SHAPES = sizeof ring_shapes / sizeof ring_shapes[0] };
+
+#define FOR_EACH_SHAPE(rig)                                                                        \
+	for (size_t shape_ = 0;                                                                    \
+		shape_ < RING_SHAPES &&                                                            \
+		(ring_rig_make((rig), ring_shapes[shape_].size, ring_shapes[shape_].is_double),    \
+			true);                                                                     \
+		ring_rig_free(rig), shape_++)
+
 /* ---- raw access, with wrapping ---- */
 
 static inline uint8_t raw_byte(const struct ring_rig *rig, uint32_t at)

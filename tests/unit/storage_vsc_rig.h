@@ -13,11 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RIG_RING_BYTES	8192u
-#define RIG_CHANNELS	4u
-#define RIG_SLOTS	8u
-#define RIG_LUNS	4u
-#define RIG_PAGES	80u
+#define RIG_RING_BYTES 8192u
+#define RIG_CHANNELS   4u
+#ifndef RIG_SLOTS
+#define RIG_SLOTS 8u
+#endif
+#define RIG_LUNS 4u
+#ifndef RIG_PAGES
+#define RIG_PAGES 80u
+#endif
 #define RIG_SENT_MAX	64u
 #define RIG_DISK_BLOCKS 20480u
 

@@ -113,7 +113,11 @@ static const struct store_ops store_script_ops = {
 static inline struct store_script *store_script_create(uint64_t bytes, uint32_t block_bytes)
 {
 	struct store_script *s = calloc(1, sizeof *s);
+	if (!s)
+		abort();
 	s->bytes = calloc(1, bytes);
+	if (!s->bytes)
+		abort();
 	s->refreshed_bytes = bytes;
 	s->base = (struct store){
 		.ops = &store_script_ops,

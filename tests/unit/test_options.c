@@ -119,8 +119,8 @@ static void options_name_each_mistake_and_what_to_write(void)
 		{"--guest g --ram-disk 1000", "is not a size from 4K"},
 		{"--guest g --ram-disk 0", "is not a size"},
 		{"--guest g --channels 0", "--channels"},
-		{"--guest", "requires an argument"},
-		{"--gest g", "unrecognized option"},
+		{"--guest", "--guest needs a value"},
+		{"--gest g", "\"--gest\" is not an option"},
 	};
 	for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
 		struct options o;

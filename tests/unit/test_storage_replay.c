@@ -120,7 +120,7 @@ static void packet_replay(struct session *s, unsigned relid, const uint8_t *byte
 static void session_replay(struct session *s, const char *path)
 {
 	static char line[2 * PACKET_MAX + 64];
-	uint8_t bytes[PACKET_MAX];
+	uint8_t bytes[PACKET_MAX] = {0};
 	FILE *file = fopen(path, "r");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	while (fgets(line, sizeof line, file)) {

@@ -178,7 +178,7 @@ static void properties_are_checked(void)
 		{4095, 0},
 		{4096, 4096},
 		{0x40fff, 0x40000},
-		{0xFFFFFFFF, STORAGE_TRANSFER_BYTES_MAX},
+		{0xFFFFFFFF, 1009 * 4096}, /* what the ring can carry */
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct rig *rig = rig_new();
@@ -673,6 +673,42 @@ static void requests_that_wait_for_a_slot_time_out_too(void)
 	free(rig);
 }
 
+static void time_begins_with_the_next_tick_not_with_the_last(void)
+{
+	struct rig *rig = rig_scanned();
+	struct outcome outcome = {0};
+	struct storage_vsc_request request = read_of(disk(rig), &outcome);
+	rig->hook = hold_reads;
+	/* the program did not look at the clock for ten minutes, then submits */
+	rig->now += 600ull * 10000000;
+	CU_ASSERT_EQUAL(storage_vsc_submit(&rig->vsc, &request), 0);
+	storage_vsc_flush(&rig->vsc);
+	rig_run(rig);
+	rig_later(rig, 29999);
+	rig_run(rig);
+	CU_ASSERT_EQUAL(rig->vsc.counters.resets, 0);
+	rig_later(rig, 1);
+	rig_run(rig);
+	CU_ASSERT_EQUAL(rig->vsc.counters.resets, 1);
+	free(rig);
+}
+
+static void tick_says_when_it_is_needed(void)
+{
+	struct rig *rig = rig_scanned();
+	struct outcome outcome = {0};
+	struct storage_vsc_request request = read_of(disk(rig), &outcome);
+	rig_later(rig, 60000); /* past every deadline that there was */
+	CU_ASSERT_EQUAL(storage_vsc_tick(&rig->vsc, rig->now), UINT64_MAX);
+	rig->hook = hold_reads;
+	request.timeout_ms = 7000;
+	go(rig, &request);
+	CU_ASSERT_EQUAL(storage_vsc_tick(&rig->vsc, rig->now), rig->now + 70000000);
+	storage_vsc_stop(&rig->vsc, -VIRIDIAN_ECANCELED, false);
+	CU_ASSERT_EQUAL(storage_vsc_tick(&rig->vsc, rig->now), UINT64_MAX);
+	free(rig);
+}
+
 static void reset_can_be_asked_for(void)
 {
 	struct rig *rig = rig_scanned();
@@ -939,6 +975,8 @@ static const struct test tests[] = {
 	TEST(a_deadline_resets_the_lun_then_gives_up_and_says_memory_is_lost),
 	TEST(an_answer_during_the_grace_is_taken),
 	TEST(requests_that_wait_for_a_slot_time_out_too),
+	TEST(time_begins_with_the_next_tick_not_with_the_last),
+	TEST(tick_says_when_it_is_needed),
 	TEST(reset_can_be_asked_for),
 	TEST(stop_completes_everything_exactly_once),
 	TEST(stop_during_a_scan_ends_the_scan),

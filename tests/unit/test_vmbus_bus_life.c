@@ -80,7 +80,7 @@ static void messages_of_another_synic_type_are_dropped(void)
 	const uint32_t contact[10] = {14, 0, 0x50003, 0, 2};
 	CU_ASSERT_EQUAL(bench_post_type(b, 4, 2, contact, 40), 0);
 	BENCH_DEAD(b);
-	CU_ASSERT_STRING_EQUAL(bench_status(b).last_rejection, "UNKNOWN_TYPE");
+	CU_ASSERT_STRING_EQUAL(bench_status(b).last_rejection, "NOT_CONTROL");
 	CU_ASSERT_EQUAL(bench_post(b, 4, contact, 0), 0);
 	CU_ASSERT_STRING_EQUAL(bench_status(b).last_rejection, "TOO_SMALL");
 	CU_ASSERT_EQUAL(bench_post(b, 4, contact, 40), 0);
@@ -349,6 +349,40 @@ static void a_bus_can_be_destroyed_at_any_time(void)
 	bench_destroy(b);
 }
 
+static void a_provider_may_refuse_an_open(void)
+{
+	struct bench *b = bench_make();
+	struct bench_provider *p = bench_add(b, 1);
+	p->open_status = -EBUSY;
+	bench_connect(b);
+	bench_rings(b, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		bench_say_open(b, 1, 0);
+		BENCH_HEAR(b, 20, 6);
+		CU_ASSERT_EQUAL(bench_word(b, 4), 0x8000ffff);
+		CU_ASSERT_EQUAL(bench_signal(b, 0x2001), HV_STATUS_INVALID_CONNECTION_ID);
+	}
+	p->open_status = 0;
+	bench_say_open(b, 1, 0);
+	BENCH_HEAR(b, 20, 6);
+	CU_ASSERT_EQUAL(bench_word(b, 4), 0);
+	CU_ASSERT_EQUAL(p->closes, 0);
+	CU_ASSERT_EQUAL(p->opens, 4);
+	bench_destroy(b);
+}
+
+static void the_same_offer_twice_is_refused(void)
+{
+	struct bench *b = bench_make();
+	const struct vmbus_offer offer = bench_offer(b, 1);
+	struct vmbus_channel *second = NULL;
+	bench_add(b, 1);
+	CU_ASSERT_EQUAL(vmbus_offer_add(b->bus, &offer, &second), -EEXIST);
+	CU_ASSERT_PTR_NULL(second);
+	CU_ASSERT_EQUAL(bench_status(b).channel_count, 1);
+	bench_destroy(b);
+}
+
 static const struct test tests[] = {
 	TEST(messages_of_another_synic_type_are_dropped),
 	TEST(a_single_client_bus_is_like_an_older_host),
@@ -362,5 +396,7 @@ static const struct test tests[] = {
 	TEST(statistics_say_what_happened),
 	TEST(a_partition_has_one_bus),
 	TEST(a_bus_can_be_destroyed_at_any_time),
+	TEST(a_provider_may_refuse_an_open),
+	TEST(the_same_offer_twice_is_refused),
 };
 TEST_MAIN("vmbus_bus_life", tests)

@@ -373,10 +373,9 @@ static void unload_closes_subchannels_first_and_frees_nothing_before_its_answer(
 	host_created(h, 4, c[3].rings.id, 0);
 	const unsigned from = h->post_count;
 	vmbus_client_unload(&h->client, h->now, DEADLINE);
-	CU_ASSERT_EQUAL(h->post_count - from, 5);
-	CU_ASSERT_EQUAL(host_count(h, 7, from), 4);
-	CU_ASSERT_TRUE(get32(h->posts[from].payload + 8) >= 3);
-	CU_ASSERT_TRUE(get32(h->posts[from + 1].payload + 8) >= 3);
+	CU_ASSERT_EQUAL(h->post_count - from, 4);
+	CU_ASSERT_EQUAL(host_count(h, 7, from), 3); /* what is half open cannot be closed */
+	CU_ASSERT_EQUAL(get32(h->posts[from].payload + 8), 3);
 	CU_ASSERT_EQUAL(post_type(host_post(h, 0)), 16);
 	for (unsigned i = 0; i < 4; i++) {
 		CU_ASSERT_TRUE(vmbus_client_gpadl_is_lent(&c[i].rings));

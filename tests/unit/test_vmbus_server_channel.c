@@ -88,7 +88,7 @@ static void a_remembered_open_whose_rings_are_gone_fails(void)
 	rig_open(r, 1, 1);
 	RIG_TEARDOWN(r, 1, 1);
 	rig_forget(r);
-	RIG_REJECTS(r, UNKNOWN_GPADL, vmbus_server_close_done(r->server, d->id));
+	RIG_REJECTS(r, RING_GPADL, vmbus_server_close_done(r->server, d->id));
 	RIG_HEAR1(r, 12, 1);
 	RIG_HEAR3(r, 6, 1, 1, 0xc0000225);
 	RIG_DEAD(r);
@@ -103,13 +103,13 @@ static void rings_must_fit_their_gpadl(void)
 		uint32_t gpadl, page;
 		enum vmbus_rejection reason;
 	} cases[] = {
-		{99, 2, VMBUS_REJECTION_UNKNOWN_GPADL}, /* never made */
-		{2, 2, VMBUS_REJECTION_UNKNOWN_GPADL},	/* of another channel */
-		{3, 2, VMBUS_REJECTION_UNKNOWN_GPADL},	/* in progress */
-		{4, 2, VMBUS_REJECTION_RING_GPADL},	/* two ranges */
-		{5, 2, VMBUS_REJECTION_RING_GPADL},	/* offset */
-		{6, 2, VMBUS_REJECTION_RING_GPADL},	/* not whole pages */
-		{7, 2, VMBUS_REJECTION_RING_GPADL},	/* three pages */
+		{99, 2, VMBUS_REJECTION_RING_GPADL}, /* never made */
+		{2, 2, VMBUS_REJECTION_RING_GPADL},  /* of another channel */
+		{3, 2, VMBUS_REJECTION_RING_GPADL},  /* in progress */
+		{4, 2, VMBUS_REJECTION_RING_GPADL},  /* two ranges */
+		{5, 2, VMBUS_REJECTION_RING_GPADL},  /* offset */
+		{6, 2, VMBUS_REJECTION_RING_GPADL},  /* not whole pages */
+		{7, 2, VMBUS_REJECTION_RING_GPADL},  /* three pages */
 		{1, 0, VMBUS_REJECTION_RING_GPADL},
 		{1, 1, VMBUS_REJECTION_RING_GPADL},
 		{1, 3, VMBUS_REJECTION_RING_GPADL},
@@ -478,6 +478,10 @@ static void modify_moves_interrupts(void)
 		RIG_MODIFY(r, 1, 1);
 		RIG_MODIFY(r, 1, 2);
 		CU_ASSERT_EQUAL(d->target_vp, cases[i].is_known ? 2 : 0);
+		char text[1024];
+		vmbus_server_describe(r->server, text, sizeof text);
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(text, cases[i].is_known ? "open vp 2 flag" : "open vp 0 flag"));
 		if (cases[i].is_answered) {
 			RIG_HEAR2(r, 24, 1, 0);
 			RIG_HEAR2(r, 24, 1, 0);
@@ -541,6 +545,42 @@ static void modify_needs_a_vp_and_interrupts(void)
 	rig_destroy(r);
 }
 
+static void a_reserved_open_is_answered_though_the_guest_unloads(void)
+{
+	for (int status = 0; status >= -1; status--) {
+		struct rig_device *d;
+		struct rig *r = ready(&d);
+		d->waits_open = true;
+		rig_open_reserved(r, 1, 2, 3, 1);
+		RIG_UNLOAD(r);
+		RIG_HEAR(r, "1100000000000000");
+		CU_ASSERT_TRUE(vmbus_server_open_done(r->server, d->id, status));
+		CU_ASSERT_EQUAL(r->log[r->seen].vp, 2);
+		RIG_HEAR3(r, 6, 1, 0, status == 0 ? 0 : RIG_FAILURE);
+		RIG_STATE(r, d, status == 0 ? "open" : "unoffered");
+		CU_ASSERT_EQUAL(rig_status(r).gpadls, status == 0 ? 1 : 0);
+		rig_destroy(r);
+	}
+}
+
+static void a_reserved_channel_that_is_taken_back_does_not_survive(void)
+{
+	struct rig_device *d;
+	struct rig *r = ready(&d);
+	d->waits_close = true;
+	rig_open_reserved(r, 1, 0, 2, 1);
+	rig_remove(r, d);
+	RIG_STATE(r, d, "revoking");
+	rig_forget(r);
+	RIG_UNLOAD(r);
+	RIG_DEAD(r); /* its memory is still in use */
+	vmbus_server_close_done(r->server, d->id);
+	RIG_HEAR(r, "1100000000000000");
+	RIG_STATE(r, d, "gone");
+	CU_ASSERT_EQUAL(rig_status(r).gpadls, 0);
+	rig_destroy(r);
+}
+
 static const struct test tests[] = {
 	TEST(an_open_reaches_the_device_and_is_answered_once),
 	TEST(an_open_channel_cannot_be_opened),
@@ -562,5 +602,7 @@ static const struct test tests[] = {
 	TEST(modify_moves_interrupts),
 	TEST(modify_fails_unless_open),
 	TEST(modify_needs_a_vp_and_interrupts),
+	TEST(a_reserved_open_is_answered_though_the_guest_unloads),
+	TEST(a_reserved_channel_that_is_taken_back_does_not_survive),
 };
 TEST_MAIN("vmbus_server_channel", tests)

@@ -255,12 +255,18 @@ static void ids_in_progress_are_unique(void)
 	RIG_HEAR3(r, 10, 2, 7, RIG_FAILURE);
 	RIG_REJECTS(r, DUPLICATE_GPADL, say_header(r, 1, 7, 2));
 	RIG_HEAR3(r, 10, 1, 7, RIG_FAILURE);
-	/* in one message it needs no bodies, so that nothing is ambiguous */
-	rig_gpadl(r, 2, 7, 3, 0x300);
-	RIG_HEAR3(r, 10, 2, 7, 0);
+	/* also one that needs no bodies */
+	RIG_REJECTS(r, DUPLICATE_GPADL, rig_gpadl(r, 2, 7, 3, 0x300));
+	RIG_HEAR3(r, 10, 2, 7, RIG_FAILURE);
 	say_body(r, 7, 2, 0x100);
 	RIG_HEAR3(r, 10, 1, 7, 0);
 	RIG_DEAD(r);
+	/* complete ones are named by channel and id */
+	rig_gpadl(r, 2, 7, 3, 0x300);
+	RIG_HEAR3(r, 10, 2, 7, 0);
+	RIG_TEARDOWN(r, 2, 7);
+	RIG_HEAR1(r, 12, 7);
+	CU_ASSERT_EQUAL(rig_status(r).gpadls, 1);
 	rig_destroy(r);
 }
 
@@ -272,7 +278,7 @@ static void a_body_without_its_header_is_ignored(void)
 	rig_gpadl(r, 1, 1, 4, 0x100);
 	rig_open(r, 1, 1);
 	rig_forget(r);
-	RIG_REJECTS(r, UNKNOWN_GPADL, say_body(r, 1, 28, 0x999));
+	RIG_REJECTS(r, GPADL_STATE, say_body(r, 1, 28, 0x999));
 	RIG_DEAD(r);
 	CU_ASSERT_EQUAL(r->devices[0].open.gpns[3], 0x103);
 	rig_destroy(r);
@@ -501,6 +507,20 @@ static void an_empty_gpadl_is_useless_but_harmless(void)
 	rig_destroy(r);
 }
 
+static void an_offset_past_the_first_page_is_refused(void)
+{
+	struct rig *r = connected(1);
+	for (uint32_t offset = 4095; offset <= 4096; offset++) {
+		struct rig_bytes b = rig_gpadl_header(1, offset, 24, 1);
+		rig_range(&b, 2, offset);
+		rig_u64(&b, 0x77);
+		rig_u64(&b, 0x78);
+		rig_say(r, &b);
+		RIG_HEAR3(r, 10, 1, offset, offset == 4095 ? 0 : RIG_FAILURE);
+	}
+	rig_destroy(r);
+}
+
 static const struct test tests[] = {
 	TEST(the_golden_gpadl_is_created_and_torn_down),
 	TEST(a_header_holds_twenty_six_pages),
@@ -522,5 +542,6 @@ static const struct test tests[] = {
 	TEST(no_memory_is_a_refusal),
 	TEST(several_ranges_make_one_gpadl),
 	TEST(an_empty_gpadl_is_useless_but_harmless),
+	TEST(an_offset_past_the_first_page_is_refused),
 };
 TEST_MAIN("vmbus_server_gpadl", tests)

@@ -193,22 +193,25 @@ static void a_relid_is_not_reused_before_its_release(void)
 static void the_same_offer_again_waits_for_the_release(void)
 {
 	struct rig *r = rig_make();
-	struct rig_device *d = rig_opened(r, 0x50003, 0);
-	rig_device(r, 2, 0);
+	struct rig_device *lower = rig_device(r, 0, 0);
+	struct rig_device *d = rig_device(r, 1, 0);
+	rig_connect(r, 0x50003, 0);
+	rig_remove(r, lower);
 	rig_remove(r, d);
+	RIG_RELEASE(r, 1); /* a lower relid is free */
 	rig_forget(r);
 	struct rig_device *again = rig_device(r, 1, 0);
 	RIG_STATE(r, d, "reoffered");
 	RIG_STATE(r, again, "unoffered");
 	RIG_DEAD(r);
-	RIG_RELEASE(r, 1);
+	RIG_RELEASE(r, 2);
 	RIG_STATE(r, d, "gone");
-	CU_ASSERT_EQUAL(offered_relid(rig_next(r)), 1);
+	CU_ASSERT_EQUAL(offered_relid(rig_next(r)), 2);
 	RIG_STATE(r, again, "closed");
-	rig_gpadl(r, 1, 1, 4, 0x100);
-	rig_open(r, 1, 1);
+	rig_gpadl(r, 2, 1, 4, 0x100);
+	rig_open(r, 2, 1);
 	CU_ASSERT_EQUAL(again->opens, 1);
-	CU_ASSERT_EQUAL(d->opens, 1);
+	CU_ASSERT_EQUAL(d->opens, 0);
 	rig_destroy(r);
 }
 
@@ -359,6 +362,57 @@ static void ten_thousand_offers_come_and_go(void)
 	rig_destroy(r);
 }
 
+static void subchannels_made_too_early_follow_their_primary(void)
+{
+	struct rig *r = rig_make();
+	struct rig_device *d = rig_opened(r, 0x50003, 0);
+	rig_remove(r, d);
+	rig_forget(r);
+	struct rig_device *again = rig_device(r, 1, 0); /* waits for the release */
+	struct rig_device *subs[2] = {rig_device(r, 1, 1), rig_device(r, 1, 2)};
+	RIG_DEAD(r);
+	RIG_RELEASE(r, 1);
+	CU_ASSERT_EQUAL(offered_relid(rig_next(r)), 1);
+	CU_ASSERT_EQUAL(offered_relid(rig_next(r)), 2);
+	CU_ASSERT_EQUAL(offered_relid(rig_next(r)), 3);
+	RIG_DEAD(r);
+	CU_ASSERT_EQUAL(again->relid, 1);
+	CU_ASSERT_EQUAL(subs[1]->relid, 3);
+	rig_destroy(r);
+}
+
+/* A primary waits for subchannels until they are rescinded, released, or the guest is gone. */
+static void a_primary_does_not_wait_for_a_subchannel_that_the_guest_gives_up(void)
+{
+	for (unsigned way = 0; way < 3; way++) {
+		struct rig *r = rig_make();
+		struct rig_device *primary = rig_device(r, 1, 0);
+		struct rig_device *sub = rig_device(r, 1, 1);
+		rig_connect(r, 0x50003, 0);
+		rig_gpadl(r, 2, 1, 4, 0x100);
+		rig_open(r, 2, 1);
+		sub->waits_close = true;
+		rig_remove(r, primary);
+		RIG_STATE(r, primary, "revoking");
+		rig_forget(r);
+		if (way == 0) {
+			RIG_RELEASE(r, 2);
+			RIG_HEAR(r, "0200000000000000 01000000");
+			RIG_STATE(r, primary, "revoked");
+		} else if (way == 1) {
+			RIG_RELEASE(r, 1);
+			RIG_STATE(r, primary, "gone");
+		} else {
+			RIG_UNLOAD(r);
+			RIG_STATE(r, primary, "gone");
+		}
+		RIG_DEAD(r);
+		vmbus_server_close_done(r->server, sub->id);
+		CU_ASSERT_EQUAL(sub->gone, 1);
+		rig_destroy(r);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(an_offer_that_waits_is_followed_by_its_rescind),
 	TEST(an_offer_that_nobody_has_seen_goes_silently),
@@ -376,5 +430,7 @@ static const struct test tests[] = {
 	TEST(a_guest_that_ignores_a_rescind_blocks_nothing),
 	TEST(a_waiting_offer_is_new_at_the_next_contact),
 	TEST(ten_thousand_offers_come_and_go),
+	TEST(subchannels_made_too_early_follow_their_primary),
+	TEST(a_primary_does_not_wait_for_a_subchannel_that_the_guest_gives_up),
 };
 TEST_MAIN("vmbus_server_rescind", tests)

@@ -134,8 +134,9 @@ static void more_bytes_than_a_message_can_have_are_refused(void)
 	struct rig *r = rig_make();
 	uint8_t bytes[VMBUS_MESSAGE_BYTES_MAX + 1] = {14};
 	CU_ASSERT_EQUAL(vmbus_server_message(r->server, 4, bytes, sizeof bytes), 0);
-	CU_ASSERT_EQUAL(rig_status(r).last_rejection, VMBUS_REJECTION_TOO_SMALL);
+	CU_ASSERT_EQUAL(rig_status(r).last_rejection, VMBUS_REJECTION_NOT_CONTROL);
 	CU_ASSERT_EQUAL(vmbus_server_message(r->server, 4, NULL, 0), 0);
+	CU_ASSERT_EQUAL(rig_status(r).last_rejection, VMBUS_REJECTION_TOO_SMALL);
 	rig_destroy(r);
 }
 

@@ -139,7 +139,7 @@ static void program_names_each_usage_mistake(void)
 		{{NULL}, 2, "which worker?"},
 		{{"@"}, 2, "give a verb"},
 		{{"@", "frobnicate"}, 2, "'frobnicate' is not a verb"},
-		{{"@", "status", "now"}, 2, "status takes 0 operands, not 1"},
+		{{"@", "status", "now"}, 2, "status takes no operands: 'now'"},
 		{{"@", "status", "--target", "1"}, 2, "status takes no --target"},
 		{{"@", "detach"}, 2, "give --target"},
 		{{"@", "detach", "--target", "64"}, 2, "'64' is not a number from 0 to 63"},
@@ -150,7 +150,7 @@ static void program_names_each_usage_mistake(void)
 		{{"@", "attach", "tape", "x"}, 2, "'tape' is not a kind"},
 		{{"@", "attach", "disk", ""}, 2, "the path is empty"},
 		{{"@", "status", "--timeout", "0"}, 2, "'0' is not a number from 1"},
-		{{"@", "status", "--colour"}, 2, "unrecognized option"},
+		{{"@", "status", "--colour"}, 2, "'--colour' is not an option"},
 		{{"--help"}, 0, "Example:\n  vmwpctl "},
 	};
 	struct server server;
