@@ -143,8 +143,11 @@ deps-once:
 run: programs ## the main job on real input: a disk through the enlightened path
 	@B=$(B) tests/system/demo
 
+# Whole programs, as a user runs them: with the normal build only.
+CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_disk_10g)
 check: programs tests ## all tests, one closing total
-	@B=$(B) SAN=$(SAN) tests/tools/run-checks $(TESTS) -- $(FUZZERS)
+	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
+		tests/tools/run-checks $(TESTS) -- $(FUZZERS)
 
 lint: ## clang-tidy, cppcheck, layers, freestanding, headers alone, format
 	@tests/tools/deps lint

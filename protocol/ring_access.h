@@ -32,6 +32,7 @@
 #include "protocol/ring_site.h"
 
 #ifdef RING_ACCESS_HOOKS
+// cppcheck-suppress preprocessorErrorDirective
 #include RING_ACCESS_HOOKS
 #else
 

@@ -7,6 +7,10 @@ STACK_SRCS := \
 	tests/loopback/stack_host.c \
 
 
+# The model checker: real code, every interleaving.
+LIBS += explorer
+explorer_SRCS := tests/model/explorer.c
+
 TESTS += \
 	loopback/test_bus_pair \
 	loopback/test_loopback_bell \
@@ -15,11 +19,17 @@ TESTS += \
 	loopback/test_storage_pair \
 	loopback/test_stack_cycles \
 	loopback/test_stack_kill \
+	model/test_ring_model \
 	unit/test_control \
 	unit/test_control_socket \
+	unit/test_cursor \
 	unit/test_guid \
 	unit/test_heartbeat \
 	unit/test_heartbeat_provider \
+	unit/test_hostile_host_bus \
+	unit/test_hostile_host_controller \
+	unit/test_hostile_host_disk \
+	unit/test_hostile_host_storage \
 	unit/test_hypercall \
 	unit/test_ic \
 	unit/test_ic_channel \
@@ -28,8 +38,14 @@ TESTS += \
 	unit/test_loop \
 	unit/test_memory \
 	unit/test_options \
+	unit/test_packet \
 	unit/test_partition \
 	unit/test_replay \
+	unit/test_ring \
+	unit/test_ring_flow \
+	unit/test_ring_hostile \
+	unit/test_ring_signal \
+	unit/test_ring_threads \
 	unit/test_storage_vsc \
 	unit/test_storage_vsc_hostile \
 	unit/test_scsi_block \
@@ -67,6 +83,8 @@ FUZZERS += \
 	fuzz_control \
 	fuzz_hypercall \
 	fuzz_ic \
+	fuzz_packet \
+	fuzz_ring \
 	fuzz_storage_vsc \
 	fuzz_storage_vsp \
 	fuzz_vmbus_client \

@@ -197,7 +197,13 @@ void client_channel_failed(struct vmbus_client *client, struct vmbus_request *re
 	} else if (client->state == VMBUS_CLIENT_UNLOADING) {
 		channel->state = VMBUS_CLIENT_CHANNEL_RECLAIMING; /* by the unload */
 	} else {
-		/* Not closed as far as the host knows: it may go on writing (R-GPADL-029). */
+		/* Not closed as far as the host knows: it may go on writing (R-GPADL-029). If all
+		 * that failed is the wait for room, the CLOSE still follows, as nothing else
+		 * would make the offer fit to be opened again. */
+		struct vmbus_client_offer *row = row_of(client, channel);
+		if (error == -VIRIDIAN_ETIMEDOUT && row->state == VMBUS_CLIENT_OFFER_LIVE)
+			client_request_begin(
+				client, &row->request, VMBUS_REQUEST_LATE_CLOSE, UINT64_MAX);
 		client_gpadl_lose(client, &channel->rings, channel->error ? channel->error : error);
 	}
 }
@@ -272,7 +278,8 @@ enum vmbus_rejection client_on_open_result(
 		return VMBUS_REJECTION_UNEXPECTED_RESPONSE;
 	if (row->is_open_late) {
 		row->is_open_late = false;
-		if (wire.status == VMBUS_STATUS_SUCCESS)
+		/* an unload, once begun, closes it too, and is the last thing to say */
+		if (wire.status == VMBUS_STATUS_SUCCESS && client_is_connected(client))
 			client_request_begin(
 				client, &row->request, VMBUS_REQUEST_LATE_CLOSE, UINT64_MAX);
 		return VMBUS_REJECTION_NONE;

@@ -122,9 +122,10 @@ struct vmbus_gpadl {
 /*
  * All deadlines are absolute winhv_time_100ns() values. Every call that waits serves the bus
  * meanwhile. A call that fails late may take up to VMBUS_CLIENT_GRACE_100NS longer, to get memory
- * back. Errors common to all: -VIRIDIAN_ETIMEDOUT, -VIRIDIAN_ENODEV (host gone or device
- * rescinded), -VIRIDIAN_EPROTO (the host broke the protocol), -VIRIDIAN_EIO (it refused),
- * -VIRIDIAN_EINVAL, -VIRIDIAN_EBUSY (called from a callback, or under way already).
+ * back, and a hypercall that is under way is not cut short. Errors common to all:
+ * -VIRIDIAN_ETIMEDOUT, -VIRIDIAN_ENODEV (host gone or device rescinded), -VIRIDIAN_EPROTO (the host
+ * broke the protocol), -VIRIDIAN_EIO (it refused), -VIRIDIAN_EINVAL, -VIRIDIAN_EBUSY (called from a
+ * callback, or under way already).
  */
 size_t vmbus_bytes(void); /* size of struct vmbus, for callers that cannot see it */
 /*

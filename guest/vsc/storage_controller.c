@@ -190,8 +190,11 @@ int storage_controller_open(struct storage_controller *controller, struct vmbus 
 		error = now >= deadline ? -VIRIDIAN_ETIMEDOUT
 					: storage_controller_poll(controller, deadline - now);
 	}
-	if (error != 0)
-		(void)storage_controller_close(controller, deadline);
+	if (error != 0) {
+		/* The bus may answer although the device does not: give it time to. */
+		const uint64_t grace = winhv_time_100ns(hv) + VMBUS_CLIENT_GRACE_100NS;
+		(void)storage_controller_close(controller, deadline > grace ? deadline : grace);
+	}
 	return error;
 }
 
@@ -273,24 +276,22 @@ int storage_controller_scan(struct storage_controller *controller, uint64_t dead
 
 static void run_done(struct storage_vsc_request *request)
 {
-	*(bool *)request->ctx = true;
+	(void)request; /* storage_controller_run() looks at its state */
 }
 
 int storage_controller_run(
 	struct storage_controller *controller, struct storage_vsc_request *request)
 {
-	bool is_done = false;
 	request->done = run_done;
-	request->ctx = &is_done;
 	/* The deadline counts from now. */
 	(void)storage_vsc_tick(&controller->vsc, winhv_time_100ns(controller->hv));
 	int error = storage_vsc_submit(&controller->vsc, request);
 	if (error != 0)
 		return error;
 	storage_vsc_flush(&controller->vsc);
-	while (!is_done) {
+	while (!storage_vsc_is_idle(request)) {
 		error = storage_controller_poll(controller, WAIT_SLICE_100NS);
-		if (error != 0 && !is_done)
+		if (error != 0 && !storage_vsc_is_idle(request))
 			(void)storage_controller_close(controller,
 				winhv_time_100ns(controller->hv) + STORAGE_CONTROLLER_OPEN_100NS);
 	}

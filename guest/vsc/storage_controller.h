@@ -111,7 +111,7 @@ int storage_controller_close(struct storage_controller *controller, uint64_t dea
 int storage_controller_scan(struct storage_controller *controller, uint64_t deadline);
 
 /*
- * Submit a request (done and ctx are set here) and wait for its end. Returns its result. If
+ * Submit a request (done is set here) and wait for its end. Returns its result. If
  * the host dies meanwhile, everything ends and is_memory_lost is set.
  */
 int storage_controller_run(

@@ -118,6 +118,12 @@ struct storage_vsc_request {
 	uint8_t cdb[STORAGE_CDB_BYTES_MAX]; /* SCSI: the caller's, zero padded */
 };
 
+/* True before a request is submitted and once it has ended, from before done() on. */
+static inline bool storage_vsc_is_idle(const struct storage_vsc_request *request)
+{
+	return request->state == 0;
+}
+
 /* The page list of `bytes` at `offset` of `pages`; the range must lie inside. */
 static inline struct storage_vsc_data storage_vsc_data_at(
 	const struct winhv_pages *pages, size_t offset, uint32_t bytes)

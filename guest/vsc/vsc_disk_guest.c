@@ -396,7 +396,9 @@ static int disks_flush(struct disk_guest *guest)
 				!lun->properties.has_medium)
 				continue;
 			const int result = lun_flush(at, lun, deadline);
-			if (result != 0 && error == 0) {
+			/* What the host has just taken away cannot be flushed, and need not. */
+			const bool is_gone = result == -ENODEV && at->controller->is_open;
+			if (result != 0 && !is_gone && error == 0) {
 				error = result;
 				disk_log(
 					"controller %u, target %u, LUN %u: the final flush failed: "

@@ -46,7 +46,6 @@ static void finish_with_sense(struct scsi_request *request, uint8_t scsi_status,
 	request->sense_bytes = SCSI_SENSE_BYTES;
 	memcpy(nexus->sense, request->sense, SCSI_SENSE_BYTES);
 	nexus->sense_bytes = SCSI_SENSE_BYTES;
-	request->moved_bytes = 0;
 	scsi_finish(request, scsi_status, srb_status);
 }
 
@@ -59,7 +58,6 @@ void scsi_check(
 
 void scsi_check_bare(struct scsi_request *request, uint8_t srb_status)
 {
-	request->moved_bytes = 0;
 	scsi_finish(request, SCSI_STATUS_CHECK_CONDITION, srb_status);
 }
 
@@ -97,8 +95,7 @@ void scsi_store_failed(struct scsi_request *request, enum store_op op, int resul
 	switch (result) {
 	case -EBUSY:
 	case -EAGAIN:
-		request->moved_bytes = 0;
-		scsi_finish(request, SCSI_STATUS_BUSY, STORAGE_SRB_BUSY);
+			scsi_finish(request, SCSI_STATUS_BUSY, STORAGE_SRB_BUSY);
 		return;
 	case -ECANCELED:
 		scsi_sense_fill(request->sense, SCSI_KEY_ABORTED_COMMAND, SCSI_ASC_NONE);

@@ -187,7 +187,6 @@ static void on_end(const struct control *control)
 {
 	struct storage_vsp *vsp = control_vsp(control);
 	vsp->state = STORAGE_STATE_READY;
-	vsp->has_notification = false; /* R-STOR-021 */
 	control_status(control, STORAGE_STATUS_SUCCESS);
 	for (unsigned i = 1; i <= vsp->config.max_sub_channels; i++)
 		if (vsp->channels[i].is_open && !vsp->channels[i].is_closing)
@@ -432,6 +431,7 @@ void storage_request_submit(
 void storage_vsp_luns_changed(struct storage_vsp *vsp)
 {
 	struct storage_channel *primary = &vsp->channels[0];
+	/* A guest that is not ready is about to scan anyway (R-STOR-021). */
 	if (vsp->state != STORAGE_STATE_READY ||
 		!(vsp->version->features & STORAGE_FEATURE_ENUMERATE_BUS))
 		return;

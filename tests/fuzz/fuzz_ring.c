@@ -60,10 +60,10 @@ struct world {
 static uint8_t *double_mapping(uint32_t size)
 {
 	static uint8_t *mappings[SIZE_MOST / PAGE + 1];
-	uint8_t **slot = &mappings[size / PAGE];
+	uint8_t *made = mappings[size / PAGE];
 
-	if (*slot)
-		return *slot;
+	if (made != NULL)
+		return made;
 	const int fd = memfd_create("fuzz_ring", MFD_CLOEXEC);
 	CHECK(fd >= 0 && ftruncate(fd, (off_t)PAGE + size) == 0);
 	/* a page on either side that faults */
@@ -76,7 +76,7 @@ static uint8_t *double_mapping(uint32_t size)
 	CHECK(mmap(base + PAGE + size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
 		      PAGE) != MAP_FAILED);
 	close(fd);
-	*slot = base;
+	mappings[size / PAGE] = base;
 	return base;
 }
 
@@ -91,12 +91,15 @@ static void *allocated(size_t bytes)
 
 static void world_open(struct world *w)
 {
-	if (ring_writer_init(&w->writer, &w->writer_area) != RING_OK) {
+	const struct ring_area writer_area = w->writer_area;
+	const struct ring_area reader_area = w->reader_area;
+
+	if (ring_writer_init(&w->writer, &writer_area) != RING_OK) {
 		w->control[RING_WORD_IN] = 0;
 		w->control[RING_WORD_OUT] = 0;
-		CHECK(ring_writer_init(&w->writer, &w->writer_area) == RING_OK);
+		CHECK(ring_writer_init(&w->writer, &writer_area) == RING_OK);
 	}
-	CHECK(ring_reader_init(&w->reader, &w->reader_area, w->policy) == RING_OK);
+	CHECK(ring_reader_init(&w->reader, &reader_area, w->policy) == RING_OK);
 	CHECK(w->control[RING_WORD_FEATURES] == 1);
 	CHECK(w->control[RING_WORD_MASK] == 0);
 	CHECK(w->control[RING_WORD_PENDING] == 0);
@@ -109,7 +112,9 @@ static void world_make(struct world *w, struct cursor *c)
 	const uint32_t out = cursor_u32(c);
 	const bool is_double = shape & 1;
 
-	memset(w, 0, sizeof *w);
+	w->touched = 0;
+	w->scratches[0] = NULL;
+	w->scratches[1] = NULL;
 	w->size = shape & 2 ? SIZE_MOST : PAGE;
 	w->policy = shape & 4 ? RING_FLAGS_IGNORE : RING_FLAGS_STRICT;
 	w->received = allocated(SIZE_MOST);

@@ -112,7 +112,8 @@ static unsigned host_run(struct pair *pair, unsigned channel)
 	while (at->core != NULL && storage_channel_can_take(at->core) &&
 		rig_packet_take(rig, channel, &packet)) {
 		struct storage_request *request = storage_request_begin(at->core);
-		CU_ASSERT_PTR_NOT_NULL_FATAL(request);
+		if (request == NULL)
+			abort();
 		data_map(rig, &packet, request);
 		storage_request_submit(request, packet.id, packet.payload, packet.payload_bytes);
 		taken++;
@@ -171,7 +172,8 @@ static void on_detached(void *ctx, struct scsi_device *device)
 static struct pair *pair_new(uint16_t version_max, bool is_read_only)
 {
 	struct pair *pair = calloc(1, sizeof *pair);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(pair);
+	if (pair == NULL)
+		abort();
 	const struct storage_vsp_config config = {
 		.max_sub_channels = 3,
 		.version_max = version_max,
@@ -270,9 +272,7 @@ static int go(struct pair *pair, struct storage_vsc_request *request)
 
 static struct storage_vsc_lun *disk_of(struct pair *pair)
 {
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&pair->rig->vsc, 0, 0, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
-	return lun;
+	return rig_lun(pair->rig, 0, 0);
 }
 
 /* ---- tests ------------------------------------------------------------------ */
@@ -310,8 +310,7 @@ static void the_guest_learns_what_the_host_has(void)
 	CU_ASSERT_STRING_EQUAL(disk->serial, "PAIR");
 	CU_ASSERT_EQUAL(disk->id_bytes, 16);
 	CU_ASSERT(!disk->is_read_only);
-	const struct storage_vsc_lun *dvd = storage_vsc_lun_find(&pair->rig->vsc, 0, 1, 5);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(dvd);
+	const struct storage_vsc_lun *dvd = rig_lun(pair->rig, 1, 5);
 	CU_ASSERT_EQUAL(dvd->properties.type, SCSI_TYPE_DVD);
 	CU_ASSERT_EQUAL(dvd->properties.blocks, DVD_BYTES / 2048);
 	CU_ASSERT(dvd->properties.is_read_only && dvd->properties.has_medium);
@@ -434,9 +433,7 @@ static void devices_come_and_go(void)
 	CU_ASSERT_EQUAL(storage_vsp_attach(pair->vsp, (struct storage_address){0, 2, 0}, more), 0);
 	run(pair);
 	CU_ASSERT_EQUAL(pair->rig->added, 3);
-	const struct storage_vsc_lun *lun = storage_vsc_lun_find(&pair->rig->vsc, 0, 2, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
-	CU_ASSERT_EQUAL(lun->properties.blocks, 2048);
+	CU_ASSERT_EQUAL(rig_lun(pair->rig, 2, 0)->properties.blocks, 2048);
 	rig_later(pair->rig, 200);
 	CU_ASSERT_EQUAL(
 		storage_vsp_detach(pair->vsp, (struct storage_address){0, 1, 5}, on_detached, pair),

@@ -300,7 +300,7 @@ static void graph_edge(struct graph *g, uint32_t from, uint32_t to)
 static size_t graph_stuck(struct graph *g, uint32_t *first)
 {
 	uint32_t *head = calloc(g->node_count + 2, sizeof *head);
-	uint32_t *sources = malloc((g->edge_count + 1) * sizeof *sources);
+	uint32_t *sources = calloc(g->edge_count + 1, sizeof *sources);
 	uint32_t *todo = malloc((g->node_count + 1) * sizeof *todo);
 	size_t todo_count = 0;
 	size_t stuck = 0;

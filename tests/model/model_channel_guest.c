@@ -12,9 +12,9 @@
 
 #include <string.h>
 
-#define PATIENT UINT64_MAX
-#define HASTE_100NS 100000000ull /* 10 s, the deadline of a hasty request */
-#define TICK_100NS 1000000ull	 /* 100 ms: finer differences in deadlines do not matter */
+#define PATIENT	    UINT64_MAX
+#define HASTE_100NS 20000000ull /* 2 s: far below what a post may wait for room */
+#define TICK_100NS  1000000ull	 /* 100 ms: finer differences in deadlines do not matter */
 
 /* ---- defects, and the sources ---- */
 
@@ -47,7 +47,8 @@ static void defective_settle(struct vmbus_client *client, struct vmbus_client_of
 /* Post REL_ID_RELEASED once more. */
 static void defective_end(struct vmbus_client *client, struct vmbus_request *request)
 {
-	const uint32_t relid = CLIENT_OWNER(request, struct vmbus_client_offer, request)->offer.relid;
+	const uint32_t relid =
+		CLIENT_OWNER(request, struct vmbus_client_offer, request)->offer.relid;
 	const struct vmbus_rel_id_released_wire wire = {
 		.header.type = VMBUS_MESSAGE_REL_ID_RELEASED, .relid = relid};
 	if (model_defect == MODEL_RELEASE_TWICE && request->kind == VMBUS_REQUEST_RELEASE &&
@@ -60,13 +61,13 @@ static void defective_end(struct vmbus_client *client, struct vmbus_request *req
 #include "guest/vmbus/client_post.c"
 #include "guest/vmbus/client.c"
 #define client_channel_rescind defective_rescind
-#define client_request_end defective_end
+#define client_request_end     defective_end
 #include "guest/vmbus/client_offer.c"
 #undef client_request_end
 #undef client_channel_rescind
 #define client_offer_settle defective_settle
-#define list_add gpadl_list_add
-#define list_remove gpadl_list_remove
+#define list_add	    gpadl_list_add
+#define list_remove	    gpadl_list_remove
 #include "guest/vmbus/client_gpadl.c"
 #undef list_remove
 #undef list_add
@@ -258,8 +259,8 @@ bool model_guest_close(unsigned channel, bool is_hasty)
 	for (unsigned i = 1; channel == 0 && i < MODEL_CHANNELS; i++)
 		if (world.channels[i].state != VMBUS_CLIENT_CHANNEL_CLOSED)
 			return false;
-	return vmbus_client_channel_close(&world.client, &world.channels[channel],
-		       world.client.now, deadline_of(is_hasty)) == 0;
+	return vmbus_client_channel_close(&world.client, &world.channels[channel], world.client.now,
+		       deadline_of(is_hasty)) == 0;
 }
 
 bool model_guest_create(bool is_hasty)
@@ -339,17 +340,16 @@ static void channel_put(const struct vmbus_client_channel *c)
 	model_put(is_closed ? 0
 			    : (uint64_t)c->state | (uint64_t)c->relid << 8 |
 				      (uint64_t)c->target_vp << 16 |
-				      (uint64_t)(c->error != 0) << 24 |
-				      wait_of(c->deadline) << 32);
+				      (uint64_t)(c->error != 0) << 24 | wait_of(c->deadline) << 32);
 }
 
 static void row_put(const struct vmbus_client_offer *row)
 {
 	model_put((uint64_t)row->state | (uint64_t)row->offer.subchannel_index << 4 |
-		  (uint64_t)row->offer.relid << 8 |
-		  (uint64_t)row->primary_relid << 16 | (uint64_t)row->gpadl_count << 24 |
-		  (uint64_t)row->is_open_late << 32 | (uint64_t)row->is_modify_late << 33 |
-		  (uint64_t)row->offer.is_open << 34 | (uint64_t)row->offer.is_rescinded << 35 |
+		  (uint64_t)row->offer.relid << 8 | (uint64_t)row->primary_relid << 16 |
+		  (uint64_t)row->gpadl_count << 24 | (uint64_t)row->is_open_late << 32 |
+		  (uint64_t)row->is_modify_late << 33 | (uint64_t)row->offer.is_open << 34 |
+		  (uint64_t)row->offer.is_rescinded << 35 |
 		  (uint64_t)(row->channel != NULL ? row->channel - world.channels + 1 : 0) << 40);
 }
 

@@ -359,10 +359,9 @@ static void channel_put(const struct server_channel *c)
 	const struct vmbus_server *s = &world.server;
 	const struct model_device *d = c->context;
 	model_put((uint64_t)c->state | (uint64_t)c->device << 8 | (uint64_t)c->is_offered << 16 |
-		  (uint64_t)c->is_removed << 18 |
-		  (uint64_t)c->is_waiting << 19 | (uint64_t)c->subchannel_index << 20 |
-		  (uint64_t)c->relid << 24 | (uint64_t)place_of(c->primary) << 32 |
-		  (uint64_t)place_of(c->successor) << 40 |
+		  (uint64_t)c->is_removed << 18 | (uint64_t)c->is_waiting << 19 |
+		  (uint64_t)c->subchannel_index << 20 | (uint64_t)c->relid << 24 |
+		  (uint64_t)place_of(c->primary) << 32 | (uint64_t)place_of(c->successor) << 40 |
 		  (uint64_t)(d != NULL ? d - world.devices + 1 : 0) << 48);
 	if (c->device != SERVER_DEVICE_IDLE)
 		model_put((uint64_t)c->request.ring_gpadl_id << 32 | c->request.target_vp);

@@ -6,8 +6,6 @@
 #include "tests/model/model_channel.h"
 
 #include <string.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static struct model_monitor *const monitor = &world.monitor;
 
@@ -214,16 +212,21 @@ static bool host_may_reject(uint32_t type, enum vmbus_rejection reason)
 }
 
 /* What an honest host may send and the guest rejects. */
-static bool guest_may_reject(uint32_t type, uint8_t epoch)
+static bool guest_may_reject(uint32_t type, uint8_t epoch, enum vmbus_rejection reason)
 {
 	/* what an earlier connection left behind, and what crosses with an unload */
 	if (epoch < monitor->guest_epoch || world.client.state == VMBUS_CLIENT_DISCONNECTED ||
 		world.client.state == VMBUS_CLIENT_CONTACTING ||
 		world.client.state == VMBUS_CLIENT_UNLOADING)
 		return true;
-	/* the answer to a request that has given up its pages */
-if (getenv("HIST") && monitor->is_expired) fprintf(stderr, "E %s %s\n", vmbus_message_name(type), vmbus_rejection_name(world.client.statistics.last_rejection));
-	return monitor->is_expired;
+	/* answers that were not waited for any more: of a contact, ... */
+	if (type == VMBUS_MESSAGE_VERSION_RESPONSE)
+		return monitor->is_contact_abandoned;
+	/* ... about pages that were given up, or a channel that was then closed and released */
+	if (type == VMBUS_MESSAGE_GPADL_CREATED || type == VMBUS_MESSAGE_GPADL_TORNDOWN)
+		return monitor->is_expired && reason == VMBUS_REJECTION_UNKNOWN_GPADL;
+	return monitor->is_expired && type == VMBUS_MESSAGE_MODIFY_CHANNEL_RESPONSE &&
+	       reason == VMBUS_REJECTION_UNKNOWN_CHANNEL;
 }
 
 void model_monitor_rejected(
@@ -232,7 +235,7 @@ void model_monitor_rejected(
 	const uint32_t type = model_u32(m, 0);
 	if (is_host && !host_may_reject(type, reason))
 		model_wrong("the host rejects a message of the guest");
-	if (!is_host && !guest_may_reject(type, m->tag))
+	if (!is_host && !guest_may_reject(type, m->tag, reason))
 		model_wrong("the guest rejects a message of the host");
 }
 
@@ -252,8 +255,7 @@ static void range_check(unsigned range)
 			model_range_of(s->gpadls[i].words[1]) == range)
 			model_wrong("the guest has pages back that are in a GPADL of the host");
 	for (unsigned i = 0; i < MODEL_DEVICES; i++)
-		if (world.devices[i].state != SERVER_DEVICE_IDLE &&
-			world.devices[i].range == range)
+		if (world.devices[i].state != SERVER_DEVICE_IDLE && world.devices[i].range == range)
 			model_wrong("the guest has pages back that a device uses");
 	for (unsigned i = 0; i < world.to_host_count; i++) {
 		uint64_t pfn;
@@ -298,7 +300,7 @@ static void relid_check(uint32_t relid)
 	const struct server_channel *c = server_channel_of(relid);
 	const bool is_open = row->channel != NULL &&
 			     row->channel->state == VMBUS_CLIENT_CHANNEL_OPEN;
-	if (row->is_open_late || row->is_modify_late)
+	if (row->state != VMBUS_CLIENT_OFFER_FREE && (row->is_open_late || row->is_modify_late))
 		model_wrong("the guest waits for an answer that it has given up");
 	switch (row->state) {
 	case VMBUS_CLIENT_OFFER_FREE:
@@ -306,7 +308,8 @@ static void relid_check(uint32_t relid)
 			model_wrong("the host has a relid that the guest does not know");
 		break;
 	case VMBUS_CLIENT_OFFER_LIVE:
-		if (c == NULL || c->state != (is_open ? SERVER_CHANNEL_OPEN : SERVER_CHANNEL_CLOSED))
+		if (c == NULL ||
+			c->state != (is_open ? SERVER_CHANNEL_OPEN : SERVER_CHANNEL_CLOSED))
 			model_wrong("the ends do not agree on whether a channel is open");
 		break;
 	case VMBUS_CLIENT_OFFER_RESCINDED:
@@ -367,8 +370,8 @@ static void waits_check(void)
 			       client->request.deadline != UINT64_MAX;
 	if (client->requests.first != NULL && !is_ending)
 		model_wrong("the guest waits for ever");
-	if (client->state != VMBUS_CLIENT_DISCONNECTED &&
-		client->state != VMBUS_CLIENT_CONNECTED && !is_ending)
+	if (client->state != VMBUS_CLIENT_DISCONNECTED && client->state != VMBUS_CLIENT_CONNECTED &&
+		!is_ending)
 		model_wrong("the guest's connection is stuck");
 	for (unsigned i = 0; i < MODEL_CHANNELS; i++)
 		if (world.channels[i].state != VMBUS_CLIENT_CHANNEL_CLOSED &&

@@ -58,6 +58,7 @@ static bool connect(bool is_hasty)
 static bool crash(void)
 {
 	world.monitor.is_crashed = true;
+	world.monitor.is_contact_abandoned |= world.client.state == VMBUS_CLIENT_CONTACTING;
 	model_guest_start();
 	return true;
 }

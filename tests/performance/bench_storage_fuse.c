@@ -69,11 +69,16 @@ static double on_image(void *ctx)
 /* ---- the programs ------------------------------------------------------------------------------
  */
 
-static void server_fail(struct fuse_server *server, const char *why)
+static void server_stop(struct fuse_server *server)
 {
 	if (server->pid > 0)
 		process_stop(server->pid, STOP_PATIENCE_MS);
 	server->pid = 0;
+}
+
+static void server_fail(struct fuse_server *server, const char *why)
+{
+	server_stop(server);
 	server->why = why;
 	server->verdict = VERDICT_FAILED;
 }
@@ -241,11 +246,9 @@ void bench_storage_fuse(struct report *report, const struct sandbox *sandbox)
 	libfuse_start(&bench);
 	qemu_start(&bench);
 	cases_measure(report, &bench);
-	struct fuse_server *const servers[] = {&bench.qemu, &bench.libfuse, &bench.product};
-	for (unsigned i = 0; i < sizeof servers / sizeof *servers; i++) {
-		if (servers[i]->pid > 0)
-			process_stop(servers[i]->pid, STOP_PATIENCE_MS);
-	}
+	server_stop(&bench.qemu);
+	server_stop(&bench.libfuse);
+	server_stop(&bench.product);
 	guest_worker_stop(&bench.worker);
 	unlink(bench.image);
 	measure_pin(0);

@@ -46,7 +46,7 @@ int guest_worker_start(struct guest_worker *worker, const struct sandbox *sandbo
 	}
 	snprintf(worker->socket, sizeof worker->socket, "%.100s/w%u", sandbox->work, number);
 	snprintf(worker->log, sizeof worker->log, "%.100s/w%u.log", sandbox->work, number);
-	for (unsigned i = 0; options[i] != NULL && i < GUEST_WORKER_OPTIONS_MAX; i++)
+	for (unsigned i = 0; i < GUEST_WORKER_OPTIONS_MAX && options[i] != NULL; i++)
 		argv[count++] = options[i];
 	argv[count] = NULL;
 	const pid_t pid = process_start(argv, 1, worker->log);

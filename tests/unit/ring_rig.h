@@ -30,7 +30,6 @@ struct ring_rig {
 /* Memory and areas; nothing is opened, all bytes are zero. */
 static inline void ring_rig_make(struct ring_rig *rig, uint32_t size, bool is_double)
 {
-	memset(rig, 0, sizeof *rig);
 	const int fd = memfd_create("ring", MFD_CLOEXEC);
 	if (fd < 0 || ftruncate(fd, (off_t)RING_CONTROL_BYTES + size) != 0)
 		abort();
@@ -65,15 +64,24 @@ static inline void ring_rig_make(struct ring_rig *rig, uint32_t size, bool is_do
 		rig->reader_area.scratch = rig->scratch + scratch_bytes;
 }
 
+/* For what must be right before a test can go on. */
+static inline void rig_must(enum ring_status status)
+{
+	CU_ASSERT_EQUAL_FATAL(status, RING_OK);
+	if (status != RING_OK)
+		abort();
+}
+
 /* Open both halves with both indices at `index`. */
 static inline void ring_rig_open_at(struct ring_rig *rig, uint32_t index)
 {
 	memset(rig->memory, 0, RING_CONTROL_BYTES);
 	rig->control[RING_WORD_IN] = index;
 	rig->control[RING_WORD_OUT] = index;
-	CU_ASSERT_EQUAL_FATAL(ring_writer_init(&rig->writer, &rig->writer_area), RING_OK);
-	CU_ASSERT_EQUAL_FATAL(
-		ring_reader_init(&rig->reader, &rig->reader_area, RING_FLAGS_STRICT), RING_OK);
+	const struct ring_area writer_area = rig->writer_area;
+	const struct ring_area reader_area = rig->reader_area;
+	rig_must(ring_writer_init(&rig->writer, &writer_area));
+	rig_must(ring_reader_init(&rig->reader, &reader_area, RING_FLAGS_STRICT));
 }
 
 static inline void ring_rig_free(struct ring_rig *rig)

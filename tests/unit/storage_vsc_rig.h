@@ -233,6 +233,15 @@ static inline void rig_sub_channel_add(struct rig *rig)
 		&rig->vsc, &channel->guest_in, &channel->guest_out, &channel->index);
 }
 
+/* The LUN at a target; it must be there. */
+static inline struct storage_vsc_lun *rig_lun(struct rig *rig, unsigned target, unsigned lun)
+{
+	struct storage_vsc_lun *found = storage_vsc_lun_find(&rig->vsc, 0, target, lun);
+	if (found == NULL)
+		abort();
+	return found;
+}
+
 /* ---- the host ------------------------------------------------------------ */
 
 static inline struct rig_lun *rig_unit(struct rig *rig, uint8_t target, uint8_t lun)

@@ -231,6 +231,48 @@ static void a_broken_sub_channel_is_closed_and_its_requests_go_elsewhere(void)
 	stage_close();
 }
 
+static uint32_t torn_id; /* a teardown that is answered at the guest's next sleep */
+
+static uint16_t on_post_later(
+	void *ctx, struct platform_scripted *script, const struct scripted_post *post)
+{
+	if (get32(post->payload) == 11)
+		torn_id = get32(post->payload + 12);
+	return peer_on_post(ctx, script, post);
+}
+
+static void on_wait_later(void *ctx, struct platform_scripted *script, uint32_t vp)
+{
+	(void)script;
+	(void)vp;
+	if (torn_id != 0)
+		peer_words(ctx, 12, 1, torn_id, 0, 0);
+	torn_id = 0;
+}
+
+static void memory_comes_back_from_a_device_that_does_not_answer(void)
+{
+	static struct storage_controller controller;
+	static struct storage_vsc_slot slots[4];
+	static struct storage_vsc_lun luns[1];
+	struct vmbus_statistics statistics;
+	const struct storage_controller_config config = {
+		.slots = slots, .slot_count = 4, .luns = luns, .lun_count = 1};
+	struct peer *p = peer_connected(VMBUS_VERSION_5_3, NULL, 1);
+	p->script.on_post = on_post_later;
+	p->script.on_wait = on_wait_later;
+	p->is_silent[11] = true;
+	/* the bus answers, if not at once; the device never does */
+	CU_ASSERT_EQUAL(
+		storage_controller_open(&controller, p->bus, &p->hv, 1, &config, peer_deadline(p)),
+		-VIRIDIAN_ETIMEDOUT);
+	vmbus_statistics_get(p->bus, &statistics);
+	CU_ASSERT_EQUAL(statistics.pages_lent, 0);
+	CU_ASSERT_EQUAL(statistics.pages_abandoned, 0);
+	(void)vmbus_unload(p->bus, peer_deadline(p));
+	CU_ASSERT_EQUAL(peer_destroy(p), 0);
+}
+
 /* ---- vsc-disk ------------------------------------------------------------------------------ */
 
 static unsigned luns_added;
@@ -357,6 +399,7 @@ static void flushes_at_the_end_that_are_not_answered_cost_one_deadline(void)
 static const struct test tests[] = {
 	TEST(sub_channels_that_do_not_open_cost_one_deadline),
 	TEST(a_broken_sub_channel_is_closed_and_its_requests_go_elsewhere),
+	TEST(memory_comes_back_from_a_device_that_does_not_answer),
 	TEST(controllers_that_do_not_answer_are_tried_one_at_a_time),
 	TEST(flushes_at_the_end_that_are_not_answered_cost_one_deadline),
 };

@@ -166,22 +166,32 @@ static struct gpadl *gpadl_find(struct replay *r, uint32_t id)
 	return NULL;
 }
 
+/* The same, where the recording says that there is one. */
+static struct gpadl *gpadl_known(struct replay *r, uint32_t id)
+{
+	struct gpadl *g = gpadl_find(r, id);
+	if (g == NULL) {
+		fprintf(stderr, "%s, line %zu: no GPADL 0x%x\n", r->name, r->at + 1, id);
+		abort();
+	}
+	return g;
+}
+
 /* Page numbers of one range, from a header (one range, as Linux sends) or a body. */
 static void gpadl_note(struct replay *r, const struct capture_line *line)
 {
 	const bool is_header = u32_at(line->bytes, 0) == VMBUS_MESSAGE_GPADL_HEADER;
 	const size_t first = is_header ? 28 : 16;
-	struct gpadl *g = gpadl_find(r, u32_at(line->bytes, 12));
+	const uint32_t id = u32_at(line->bytes, 12);
+	const bool is_new = is_header && gpadl_find(r, id) == NULL;
+	struct gpadl *g = gpadl_known(r, is_new ? 0 : id);
 	if (is_header) {
-		g = g == NULL ? gpadl_find(r, 0) : g;
-		CU_ASSERT_PTR_NOT_NULL_FATAL(g);
-		g->id = u32_at(line->bytes, 12);
+		g->id = id;
 		g->total = (u32_at(line->bytes, 20) + 4095) / 4096;
 		g->count = 0;
 		free(g->gpns);
 		g->gpns = calloc(g->total, sizeof *g->gpns);
 	}
-	CU_ASSERT_PTR_NOT_NULL_FATAL(g);
 	for (size_t at = first; at + 8 <= line->count && g->count < g->total; at += 8)
 		memcpy(&g->gpns[g->count++], line->bytes + at, 8);
 }
@@ -195,10 +205,9 @@ static uint8_t *ring_page(struct replay *r, const struct gpadl *g, unsigned page
 /* Before OPEN: both control pages as the guest had them (in, out, mask, pending 0; features 1). */
 static void rings_prepare(struct replay *r, struct device *d, const uint8_t *open)
 {
-	d->ring = gpadl_find(r, u32_at(open, 16));
+	d->ring = gpadl_known(r, u32_at(open, 16));
 	d->downstream = u32_at(open, 24);
 	d->in = 0;
-	CU_ASSERT_PTR_NOT_NULL_FATAL(d->ring);
 	for (unsigned i = 0; i < 2; i++) {
 		uint8_t *control = ring_page(r, d->ring, i * d->downstream);
 		memset(control, 0, 4096);
@@ -247,10 +256,10 @@ static void guest_message(struct replay *r, const struct capture_line *line, uin
 		devices_prepare(r);
 	if (type == VMBUS_MESSAGE_GPADL_HEADER || type == VMBUS_MESSAGE_GPADL_BODY)
 		gpadl_note(r, line);
-	if (type == VMBUS_MESSAGE_OPEN_CHANNEL)
+	if (type == VMBUS_MESSAGE_OPEN_CHANNEL && d != NULL)
 		rings_prepare(r, d, bytes);
 	if (type == VMBUS_MESSAGE_GPADL_TEARDOWN)
-		gpadl_find(r, u32_at(bytes, 12))->id = 0;
+		gpadl_known(r, u32_at(bytes, 12))->id = 0;
 	if (type == VMBUS_MESSAGE_UNLOAD)
 		r->is_connected = false;
 	EXPECT(r, post(r, line->connection, bytes, line->count) == status);
@@ -275,7 +284,7 @@ static void left_out(struct replay *r, const struct capture_line *line)
 		EXPECT(r, post(r, 1, bytes, 16 + 8 * now) == 0);
 		left -= now;
 	}
-	gpadl_find(r, line->gpadl)->total -= line->pages;
+	gpadl_known(r, line->gpadl)->total -= line->pages;
 	listen_all(r);
 }
 

@@ -97,7 +97,7 @@ static void open_adopts_indices_and_what_lies_between(void)
 		CU_ASSERT_EQUAL(ring_writer_init(&rig.writer, &rig.writer_area), RING_OK);
 		CU_ASSERT_EQUAL(ring_reader_init(&rig.reader, &rig.reader_area, RING_FLAGS_STRICT),
 			RING_OK);
-		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+		rig_must(rig_take(&rig, &view));
 		CU_ASSERT_EQUAL(view.transaction_id, 0x1122334455667788);
 		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_EMPTY);
 		CU_ASSERT_EQUAL(rig_send_total(&rig, 48), RING_OK);
@@ -198,7 +198,7 @@ static void real_guests_packet_is_read_and_written_alike(void)
 		ring_rig_open_at(&rig, 352);
 		memcpy(rig.data + 352, recorded_srb, sizeof recorded_srb);
 		rig.control[RING_WORD_IN] = 352 + sizeof recorded_srb;
-		CU_ASSERT_EQUAL(ring_peek(&rig.reader, &view), RING_OK);
+		rig_must(ring_peek(&rig.reader, &view));
 		CU_ASSERT_EQUAL(view.type, 9);
 		CU_ASSERT_EQUAL(view.flags, 1);
 		CU_ASSERT_EQUAL(view.transaction_id, 0xc1);
@@ -259,7 +259,7 @@ static void empty_payload_is_legal(void)
 		(void)ring_flush(&rig.writer);
 		CU_ASSERT_EQUAL(raw_word(&rig, 0), 0x0001000200020006);
 		CU_ASSERT_EQUAL(rig.control[RING_WORD_IN], 24);
-		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+		rig_must(rig_take(&rig, &view));
 		CU_ASSERT_EQUAL(view.payload_bytes, 0);
 		CU_ASSERT_TRUE(packet_wants_completion(&view));
 	}
@@ -308,12 +308,12 @@ static void packets_wrap_at_every_offset(void)
 			CU_ASSERT_EQUAL(raw_word(&rig, at + 96), UINT64_MAX);
 			CU_ASSERT_EQUAL(rig.control[RING_WORD_IN], (at + 96) % rig.size);
 
-			CU_ASSERT_EQUAL(ring_peek(&rig.reader, &view), RING_OK);
+			rig_must(ring_peek(&rig.reader, &view));
 			CU_ASSERT_EQUAL(view.total_bytes, 96);
 			CU_ASSERT_EQUAL(memcmp(view.extended, extended, 24), 0);
 			CU_ASSERT_EQUAL(memcmp(view.payload, payload, 44), 0);
 			CU_ASSERT_EQUAL(ring_view_trailer(&rig.reader, &view), (uint64_t)at << 32);
-			CU_ASSERT_EQUAL(ring_receive(&rig.reader, got, sizeof got, &view), RING_OK);
+			rig_must(ring_receive(&rig.reader, got, sizeof got, &view));
 			CU_ASSERT_EQUAL(memcmp(got, extended, 24), 0);
 			CU_ASSERT_EQUAL(memcmp(got + 24, payload, 44), 0);
 			CU_ASSERT_PTR_EQUAL(view.extended, got);

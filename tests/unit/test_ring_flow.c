@@ -23,7 +23,7 @@ static void largest_packet_is_accepted_and_a_larger_one_never(void)
 			struct packet_header header = inband(most, 1);
 
 			ring_rig_open_at(&rig, at);
-			CU_ASSERT_EQUAL(ring_reserve(&rig.writer, &header, &span), RING_OK);
+			rig_must(ring_reserve(&rig.writer, &header, &span));
 			CU_ASSERT_EQUAL(span.total_bytes, rig.size - 8);
 			memset(span.payload, 0x33, most);
 			ring_commit(&rig.writer, &span);
@@ -31,7 +31,7 @@ static void largest_packet_is_accepted_and_a_larger_one_never(void)
 			CU_ASSERT_EQUAL(rig.control[RING_WORD_IN], (at + rig.size - 8) % rig.size);
 
 			struct packet_view view = {0};
-			CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+			rig_must(rig_take(&rig, &view));
 			CU_ASSERT_EQUAL(view.payload_bytes, most);
 			for (uint32_t i = 0; i < most; i++)
 				CU_ASSERT_EQUAL_FATAL(view.payload[i], 0x33);
@@ -64,12 +64,12 @@ static void descriptor_bounds_packets_of_large_rings(void)
 
 		ring_rig_make(&rig, 2 << 20, is_double);
 		ring_rig_open_at(&rig, (2 << 20) - 64);
-		CU_ASSERT_EQUAL(ring_reserve(&rig.writer, &header, &span), RING_OK);
+		rig_must(ring_reserve(&rig.writer, &header, &span));
 		memset(span.payload, 0x44, header.payload_bytes);
 		ring_commit(&rig.writer, &span);
 		(void)ring_flush(&rig.writer);
 		CU_ASSERT_EQUAL(raw_word(&rig, (2 << 20) - 64), 0x0000ffff00020006);
-		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+		rig_must(rig_take(&rig, &view));
 		CU_ASSERT_EQUAL(view.total_bytes, 524288);
 		CU_ASSERT_EQUAL(view.payload[524263], 0x44);
 		header.payload_bytes++;
@@ -133,7 +133,7 @@ static void nothing_is_visible_before_flush(void)
 		CU_ASSERT_TRUE(ring_flush(&rig.writer));
 		CU_ASSERT_EQUAL(rig.control[RING_WORD_IN], 5 * 48 - 72);
 		for (int i = 0; i < 5; i++)
-			CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+			rig_must(rig_take(&rig, &view));
 		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_EMPTY);
 	}
 }
@@ -148,7 +148,7 @@ static void forgotten_reservation_leaves_no_trace(void)
 		struct ring_span span = {0};
 
 		ring_rig_open_at(&rig, rig.size - 48);
-		CU_ASSERT_EQUAL(ring_reserve(&rig.writer, &header, &span), RING_OK);
+		rig_must(ring_reserve(&rig.writer, &header, &span));
 		CU_ASSERT_FALSE(ring_flush(&rig.writer));
 		CU_ASSERT_EQUAL(rig.control[RING_WORD_IN], rig.size - 48);
 		CU_ASSERT_EQUAL(rig_send_total(&rig, 40), RING_OK);
@@ -175,7 +175,7 @@ static void reader_gives_a_batch_back_at_once(void)
 		}
 		(void)ring_flush(&rig.writer);
 		for (uint32_t i = 0; i < 100; i++)
-			CU_ASSERT_EQUAL(rig_take(&rig, &views[i]), RING_OK);
+			rig_must(rig_take(&rig, &views[i]));
 		CU_ASSERT_EQUAL(rig.control[RING_WORD_OUT], rig.size - 16 * 32);
 		for (uint32_t i = 0; i < 100; i++) {
 			CU_ASSERT_EQUAL(views[i].transaction_id, i);
@@ -200,7 +200,7 @@ static void small_buffer_is_told_how_much_it_lacks(void)
 		CU_ASSERT_EQUAL(
 			ring_receive(&rig.reader, buffer, 63, &view), RING_BUFFER_TOO_SMALL);
 		CU_ASSERT_EQUAL(view.payload_bytes, 64);
-		CU_ASSERT_EQUAL(ring_receive(&rig.reader, buffer, 64, &view), RING_OK);
+		rig_must(ring_receive(&rig.reader, buffer, 64, &view));
 		CU_ASSERT_EQUAL(buffer[63], 0x5A);
 		CU_ASSERT_EQUAL(ring_receive(&rig.reader, buffer, 64, &view), RING_EMPTY);
 	}
@@ -225,7 +225,7 @@ static void every_payload_length_arrives_unchanged(void)
 			memset(got, 0xEE, sizeof got);
 			CU_ASSERT_EQUAL(ring_send(&rig.writer, &header, NULL, payload), RING_OK);
 			(void)ring_flush(&rig.writer);
-			CU_ASSERT_EQUAL(ring_receive(&rig.reader, got, sizeof got, &view), RING_OK);
+			rig_must(ring_receive(&rig.reader, got, sizeof got, &view));
 			(void)ring_read_publish(&rig.reader);
 			CU_ASSERT_EQUAL(memcmp(got, payload, bytes), 0);
 			CU_ASSERT_EQUAL(view.payload_bytes, (bytes + 7) / 8 * 8);
@@ -253,7 +253,7 @@ static void pieces_are_joined(void)
 		CU_ASSERT_EQUAL(ring_send_pieces(&rig.writer, &header, &extended, pieces, 3),
 			RING_BAD_HEADER);
 		(void)ring_flush(&rig.writer);
-		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+		rig_must(rig_take(&rig, &view));
 		CU_ASSERT_EQUAL(memcmp(view.payload, "abcdefghi\0\0\0\0\0\0\0", 16), 0);
 		CU_ASSERT_EQUAL(memcmp(view.extended, &extended, 8), 0);
 		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_EMPTY);

@@ -128,7 +128,7 @@ static void unknown_flags_are_refused_or_dropped_as_chosen(void)
 		CU_ASSERT_EQUAL(ring_peek(&rig.reader, &view), bit ? RING_CORRUPT_FLAGS : RING_OK);
 		CU_ASSERT_EQUAL(ring_reader_init(&rig.reader, &rig.reader_area, RING_FLAGS_IGNORE),
 			RING_OK);
-		CU_ASSERT_EQUAL(ring_peek(&rig.reader, &view), RING_OK);
+		rig_must(ring_peek(&rig.reader, &view));
 		CU_ASSERT_EQUAL(view.flags, bit ? 0 : 1);
 	}
 	ring_rig_free(&rig);
@@ -145,7 +145,7 @@ static void packets_before_the_damage_count(void)
 	CU_ASSERT_EQUAL(rig_send_total(&rig, 64), RING_OK);
 	(void)ring_flush(&rig.writer);
 	raw_descriptor_put(&rig, 64, 5, 2, 2, 0);
-	CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+	rig_must(rig_take(&rig, &view));
 	CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_CORRUPT_TYPE);
 	(void)ring_read_flush(&rig.reader);
 	CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_CORRUPT_TYPE);
@@ -186,7 +186,7 @@ static void reader_validates_the_write_index_at_each_use(void)
 			ring_rig_open_at(&rig, 2048);
 			CU_ASSERT_EQUAL(rig_send_total(&rig, 64), RING_OK);
 			(void)ring_flush(&rig.writer);
-			CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+			rig_must(rig_take(&rig, &view));
 			rig.control[RING_WORD_IN] = bad_indices[i].value;
 			if (place == 0) {
 				CU_ASSERT_EQUAL(
@@ -255,7 +255,7 @@ static void write_index_that_moves_backward_is_corruption(void)
 		for (int k = 0; k < 3; k++)
 			CU_ASSERT_EQUAL(rig_send_total(&rig, 256), RING_OK);
 		(void)ring_flush(&rig.writer);
-		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK); /* 512 more are known */
+		rig_must(rig_take(&rig, &view)); /* 512 more are known */
 		rig.control[RING_WORD_IN] = (at + 512) % SIZE;
 		CU_ASSERT_TRUE(ring_reader_arm(&rig.reader));
 		CU_ASSERT_EQUAL(rig.reader.status, RING_CORRUPT_INDEX_BACKWARD);
@@ -276,8 +276,8 @@ static void read_index_that_moves_backward_or_too_far_is_corruption(void)
 			for (int k = 0; k < 4; k++)
 				CU_ASSERT_EQUAL(rig_send_total(&rig, 512), RING_OK);
 			(void)ring_flush(&rig.writer);
-			CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
-			CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+			rig_must(rig_take(&rig, &view));
+			rig_must(rig_take(&rig, &view));
 			(void)ring_read_flush(&rig.reader);
 			CU_ASSERT_EQUAL(rig_send_total(&rig, 2560), RING_OK); /* sees out */
 			rig.control[RING_WORD_OUT] = (at + (is_far ? 2056 : 1016)) % SIZE;
@@ -301,7 +301,7 @@ static void scribbling_on_our_indices_changes_nothing(void)
 		rig.control[RING_WORD_OUT] = rig.writer.published; /* the reader's, sane */
 		CU_ASSERT_TRUE(ring_flush(&rig.writer));
 		rig.control[RING_WORD_OUT] = 3;
-		CU_ASSERT_EQUAL(rig_take(&rig, &view), RING_OK);
+		rig_must(rig_take(&rig, &view));
 		(void)ring_read_flush(&rig.reader);
 		CU_ASSERT_EQUAL(
 			rig.control[RING_WORD_OUT], (1024 + 256 * (uint32_t)(i + 1)) % SIZE);
@@ -324,7 +324,7 @@ static void one_half_stops_and_the_other_goes_on(void)
 	CU_ASSERT_EQUAL(ring_peek(&in.reader, &view), RING_CORRUPT_INDEX_ALIGNMENT);
 	CU_ASSERT_EQUAL(rig_send_total(&out, 64), RING_OK);
 	CU_ASSERT_TRUE(ring_flush(&out.writer));
-	CU_ASSERT_EQUAL(rig_take(&out, &view), RING_OK);
+	rig_must(rig_take(&out, &view));
 	ring_rig_free(&out);
 	ring_rig_free(&in);
 }
@@ -342,14 +342,14 @@ static void descriptor_changed_after_the_look_has_no_effect(void)
 	CU_ASSERT_EQUAL(rig_send_total(&rig, 64), RING_OK);
 	CU_ASSERT_EQUAL(rig_send_total(&rig, 72), RING_OK);
 	(void)ring_flush(&rig.writer);
-	CU_ASSERT_EQUAL(ring_peek(&rig.reader, &view), RING_OK);
+	rig_must(ring_peek(&rig.reader, &view));
 	raw_word_put(&rig, 0, UINT64_MAX);
 	raw_word_put(&rig, 8, UINT64_MAX);
 	CU_ASSERT_EQUAL(view.total_bytes, 64);
 	CU_ASSERT_EQUAL(view.payload_bytes, 40);
 	CU_ASSERT_EQUAL(view.transaction_id, 7);
 	ring_release(&rig.reader, &view);
-	CU_ASSERT_EQUAL(ring_peek(&rig.reader, &view), RING_OK);
+	rig_must(ring_peek(&rig.reader, &view));
 	CU_ASSERT_EQUAL(view.total_bytes, 72);
 	ring_rig_free(&rig);
 }
@@ -366,7 +366,7 @@ static void payload_changed_after_receiving_has_no_effect(void)
 		ring_rig_open_at(&rig, rig.size - 32);
 		CU_ASSERT_EQUAL(rig_send_total(&rig, 64), RING_OK);
 		(void)ring_flush(&rig.writer);
-		CU_ASSERT_EQUAL(ring_receive(&rig.reader, buffer, sizeof buffer, &view), RING_OK);
+		rig_must(ring_receive(&rig.reader, buffer, sizeof buffer, &view));
 		memset(rig.data, 0xEE, rig.size);
 		for (size_t i = 0; i < sizeof buffer; i++)
 			CU_ASSERT_EQUAL(view.payload[i], 0x5A);

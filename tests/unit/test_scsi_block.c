@@ -432,6 +432,14 @@ static void write_same_of_zeros_becomes_one_operation(void)
 	ASSERT_GOOD(f, 0);
 	CU_ASSERT_EQUAL(f->store->counts[STORE_WRITE_ZEROES], 3);
 	CU_ASSERT_EQUAL(f->store->counts[STORE_WRITE], 0);
+	/* A disk that does not offer to unmap only fills. */
+	f->device->can_unmap = false;
+	memset(f->data, 0, 512);
+	run_block(f, 0x93, 0x08, 8, 100, 512, STORAGE_DATA_OUT);
+	ASSERT_GOOD(f, 512);
+	CU_ASSERT_EQUAL(f->store->counts[STORE_WRITE_ZEROES], 4);
+	CU_ASSERT_EQUAL(f->store->unmap_count, 2);
+	f->device->can_unmap = true;
 	/* UNMAP with other data must not lose the data. */
 	memset(f->data, 0x11, 512);
 	run_block(f, 0x93, 0x08, 8, 100, 512, STORAGE_DATA_OUT);

@@ -150,8 +150,7 @@ static void every_version_can_be_agreed_and_used_with_its_sizes(void)
 		(void)storage_vsc_rescan(&rig->vsc);
 		rig_run(rig);
 		CU_ASSERT_EQUAL_FATAL(rig->added, 2);
-		struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
-		CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
+		struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 		struct storage_vsc_request request = transfer(
 			lun, STORAGE_VSC_READ, 8, 8, &outcome);
 		CU_ASSERT_EQUAL(storage_vsc_submit(&rig->vsc, &request), 0);
@@ -197,8 +196,7 @@ static void commands_are_byte_for_byte_those_of_a_real_guest(void)
 {
 	struct rig *rig = rig_scanned();
 	struct outcome outcome = {0, 0};
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	uint8_t bytes[GOLDEN_BYTES_MAX];
 	static const struct {
 		const char *name;
@@ -292,8 +290,7 @@ static void sixteen_byte_forms_are_used_past_two_tebibytes(void)
 	rig_run(rig);
 	(void)storage_vsc_rescan(&rig->vsc);
 	rig_run(rig);
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	CU_ASSERT_EQUAL(lun->properties.blocks, 0x200000000ull);
 	struct storage_vsc_request request = transfer(
 		lun, STORAGE_VSC_WRITE, 0x1FFFFFFFFull, 1, &outcome);
@@ -318,7 +315,7 @@ static void write_same_carries_one_block_and_the_unmap_bit(void)
 {
 	struct rig *rig = rig_scanned();
 	struct outcome outcome = {0, 1};
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	struct storage_vsc_request request = transfer(
 		lun, STORAGE_VSC_WRITE_SAME, 4, 1000, &outcome);
 	request.data.bytes = 512;
@@ -335,7 +332,7 @@ static void write_same_carries_one_block_and_the_unmap_bit(void)
 static void data_at_any_offset_and_length_gets_the_right_page_list(void)
 {
 	struct rig *rig = rig_scanned();
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	const struct winhv_pages pages = {.va = rig->memory, .gpa = 0x7000, .bytes = 0x10000};
 	for (uint32_t offset = 0; offset < 4096; offset += 513) {
 		for (uint32_t blocks = 1; blocks < 30; blocks += 7) {
@@ -369,9 +366,8 @@ static void bad_requests_are_refused_before_anything_is_sent(void)
 {
 	struct rig *rig = rig_scanned();
 	struct outcome outcome = {0, 0};
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
-	struct storage_vsc_lun *dvd = storage_vsc_lun_find(&rig->vsc, 0, 2, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(dvd);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
+	struct storage_vsc_lun *dvd = rig_lun(rig, 2, 0);
 	const unsigned sent = rig->sent_count;
 	struct storage_vsc_request r = transfer(
 		lun, STORAGE_VSC_READ, RIG_DISK_BLOCKS, 1, &outcome);
@@ -402,7 +398,7 @@ static void a_batch_is_published_once(void)
 {
 	struct rig *rig = rig_scanned();
 	struct outcome outcome = {0, 0};
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	struct storage_vsc_request requests[6];
 	const unsigned flushes = rig->channels[0].flushes;
 	for (unsigned i = 0; i < 6; i++) {
@@ -423,7 +419,7 @@ static void more_requests_than_slots_and_ring_wait_in_order(void)
 	enum { COUNT = 200 };
 	struct rig *rig = rig_scanned();
 	struct outcome outcome = {0, 0};
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	static struct storage_vsc_request requests[COUNT];
 	for (unsigned i = 0; i < COUNT; i++) {
 		/* 64 pages each: the ring holds twelve */
@@ -457,7 +453,7 @@ static void on_done_again(struct storage_vsc_request *request)
 static void done_may_submit_again(void)
 {
 	struct rig *rig = rig_scanned();
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	struct outcome unused = {0, 0};
 	struct storage_vsc_request request = transfer(lun, STORAGE_VSC_READ, 0, 1, &unused);
 	request.done = on_done_again;
@@ -484,8 +480,7 @@ static void requests_spread_over_the_channels(void)
 	(void)storage_vsc_rescan(&rig->vsc);
 	rig_run(rig);
 	struct outcome outcome = {0, 0};
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
+	struct storage_vsc_lun *lun = rig_lun(rig, 0, 0);
 	unsigned on[3] = {0, 0, 0};
 	struct storage_vsc_request request = transfer(lun, STORAGE_VSC_READ, 0, 1, &outcome);
 	for (unsigned i = 0; i < 60; i++) {
@@ -515,8 +510,7 @@ static void enumeration_finds_what_is_there(void)
 	CU_ASSERT_EQUAL(rig->scans, 1);
 	CU_ASSERT_EQUAL(rig->scan_error, 0);
 	CU_ASSERT_EQUAL(rig->added, 2);
-	const struct storage_vsc_lun *disk = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(disk);
+	const struct storage_vsc_lun *disk = rig_lun(rig, 0, 0);
 	const struct storage_properties *p = &disk->properties;
 	CU_ASSERT_EQUAL(p->type, SCSI_TYPE_DISK);
 	CU_ASSERT_EQUAL(p->blocks, RIG_DISK_BLOCKS);
@@ -530,8 +524,7 @@ static void enumeration_finds_what_is_there(void)
 	CU_ASSERT_STRING_EQUAL(p->serial, "SERIAL01");
 	CU_ASSERT_EQUAL(p->id_bytes, 16);
 	CU_ASSERT_EQUAL(p->id[0], 0x60);
-	const struct storage_vsc_lun *dvd = storage_vsc_lun_find(&rig->vsc, 0, 2, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(dvd);
+	const struct storage_vsc_lun *dvd = rig_lun(rig, 2, 0);
 	CU_ASSERT(dvd->properties.is_read_only && dvd->properties.is_removable);
 	CU_ASSERT_EQUAL(dvd->properties.block_bytes, 2048);
 	free(rig);
@@ -545,7 +538,7 @@ static void write_protect_is_seen(void)
 	rig_run(rig);
 	(void)storage_vsc_rescan(&rig->vsc);
 	rig_run(rig);
-	CU_ASSERT(storage_vsc_lun_find(&rig->vsc, 0, 0, 0)->properties.is_read_only);
+	CU_ASSERT(rig_lun(rig, 0, 0)->properties.is_read_only);
 	free(rig);
 }
 
@@ -574,8 +567,7 @@ static void notification_leads_to_added_changed_and_removed(void)
 	CU_ASSERT_EQUAL(rig->added, 3);
 	CU_ASSERT_EQUAL(rig->changed, 1);
 	CU_ASSERT_EQUAL(rig->removed, 1);
-	CU_ASSERT_EQUAL(
-		storage_vsc_lun_find(&rig->vsc, 0, 0, 0)->properties.blocks, 2 * RIG_DISK_BLOCKS);
+	CU_ASSERT_EQUAL(rig_lun(rig, 0, 0)->properties.blocks, 2 * RIG_DISK_BLOCKS);
 	CU_ASSERT_PTR_NOT_NULL(storage_vsc_lun_find(&rig->vsc, 0, 1, 7));
 	CU_ASSERT_PTR_NULL(storage_vsc_lun_find(&rig->vsc, 0, 2, 0));
 	/* nothing changed: nothing is told */
@@ -596,8 +588,7 @@ static void another_disk_at_the_same_address_is_removed_and_added(void)
 	rig_run(rig);
 	CU_ASSERT_EQUAL(rig->removed, 1);
 	CU_ASSERT_EQUAL(rig->added, 3);
-	CU_ASSERT_STRING_EQUAL(
-		storage_vsc_lun_find(&rig->vsc, 0, 0, 0)->properties.serial, "SERIAL99");
+	CU_ASSERT_STRING_EQUAL(rig_lun(rig, 0, 0)->properties.serial, "SERIAL99");
 	free(rig);
 }
 

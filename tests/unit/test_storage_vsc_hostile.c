@@ -174,10 +174,7 @@ static void properties_are_checked(void)
 	static const struct {
 		uint32_t value, expected;
 	} cases[] = {
-		{0, 0},
-		{4095, 0},
-		{4096, 4096},
-		{0x40fff, 0x40000},
+		{0, 0}, {4095, 0}, {4096, 4096}, {0x40fff, 0x40000},
 		{0xFFFFFFFF, 1009 * 4096}, /* what the ring can carry */
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -407,6 +407,23 @@ static void unload_of_a_silent_host_loses_the_rings(void)
 	free(h);
 }
 
+static void nothing_follows_an_unload(void)
+{
+	struct host *h = host_connected(0x50003, 1);
+	struct vmbus_client_channel channel;
+
+	start(h, &channel, 1);
+	host_created(h, 1, channel.rings.id, 0);
+	host_run_until(h, DEADLINE);
+	vmbus_client_unload(&h->client, h->now, UINT64_MAX);
+	host_open_result(h, 1, 1, 0); /* open after all; the unload closes it */
+	CU_ASSERT_EQUAL(post_type(host_post(h, 0)), 16);
+	host_unload_complete(h);
+	CU_ASSERT_EQUAL(h->client.result, 0);
+	CU_ASSERT_PTR_NULL(h->client.requests.first);
+	free(h);
+}
+
 static void names_signal_parameters_when_they_were_negotiated(void)
 {
 	static const struct {
@@ -567,6 +584,7 @@ static const struct test tests[] = {
 	TEST(rescind_shortens_a_close_that_nobody_confirms),
 	TEST(unload_closes_subchannels_first_and_frees_nothing_before_its_answer),
 	TEST(unload_of_a_silent_host_loses_the_rings),
+	TEST(nothing_follows_an_unload),
 	TEST(names_signal_parameters_when_they_were_negotiated),
 	TEST(old_versions_have_no_target_vp),
 	TEST(moves_a_channel_one_request_at_a_time),

@@ -382,6 +382,31 @@ static void unload_settles_every_gpadl(void)
 	}
 }
 
+static void a_close_without_room_follows_when_there_is_room(void)
+{
+	static const struct vmbus_client_open rings = {
+		.first_pfn = 0x400, .page_count = 8, .downstream_page = 4};
+	struct host *h = host_connected(0x50003, 1);
+	struct vmbus_client_channel channel = {0};
+
+	vmbus_client_channel_open(&h->client, &channel, 1, &rings, h->now, UINT64_MAX);
+	host_created(h, 1, channel.rings.id, 0);
+	host_open_result(h, 1, 1, 0);
+	h->status = 0x13; /* insufficient buffers */
+	h->status_times = 1000;
+	vmbus_client_channel_close(&h->client, &channel, h->now, h->now + 1000000);
+	host_run_until(h, h->now + 1000000);
+	CU_ASSERT_EQUAL(channel.state, VMBUS_CLIENT_CHANNEL_CLOSED);
+	CU_ASSERT_EQUAL(channel.result, -VIRIDIAN_ETIMEDOUT);
+	CU_ASSERT_TRUE(vmbus_client_gpadl_is_lent(&channel.rings));
+	h->status_times = 0;
+	host_run_until(h, UINT64_MAX);
+	CU_ASSERT_EQUAL(host_count(h, 7, 0), 1); /* else it could never be opened again */
+	CU_ASSERT_EQUAL(post_type(host_post(h, 0)), 7);
+	CU_ASSERT_PTR_NULL(h->client.requests.first);
+	free(h);
+}
+
 static void ten_thousand_rounds_leave_nothing(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -417,6 +442,7 @@ static const struct test tests[] = {
 	TEST(rescind_ends_a_wait_for_creation),
 	TEST(rescind_ends_a_wait_for_teardown),
 	TEST(unload_settles_every_gpadl),
+	TEST(a_close_without_room_follows_when_there_is_room),
 	TEST(ten_thousand_rounds_leave_nothing),
 };
 TEST_MAIN("vmbus_client_gpadl", tests)

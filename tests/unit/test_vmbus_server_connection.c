@@ -427,9 +427,8 @@ static void monitor_pages_change_when_no_channel_uses_them(void)
 {
 	struct rig *r = rig_make();
 	struct vmbus_server_offer offer = rig_offer(1, 0);
-	struct rig_device *d = NULL;
 	offer.wants_monitor = true;
-	rig_add(r, &offer, &d);
+	const struct rig_device *d = rig_device_of(r, &offer);
 	struct rig_bytes b = rig_contact_bytes(
 		0x60000, 0, 2 | UINT64_C(0x4) << 32, 0x101000, 0x102000);
 	rig_say(r, &b);

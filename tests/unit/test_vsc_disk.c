@@ -239,12 +239,11 @@ static struct rig *disk_rig(void)
 	(void)storage_vsc_rescan(&rig->vsc);
 	rig_run(rig);
 	io = malloc(sizeof *io);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
+	if (io == NULL)
+		abort();
 	disk_io_init(io, &memory);
 	memset(&disk, 0, sizeof disk);
-	struct storage_vsc_lun *lun = storage_vsc_lun_find(&rig->vsc, 0, 0, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
-	disk_attach(&disk, &rig->vsc, lun);
+	disk_attach(&disk, &rig->vsc, rig_lun(rig, 0, 0));
 	CU_ASSERT_EQUAL(disk.bytes, BYTES);
 	for (size_t i = 0; i < BYTES; i++)
 		media[i] = model[i] = (uint8_t)(i * 7 + i / 512);
@@ -284,7 +283,8 @@ static void on_done(struct disk_job *job)
 static struct disk_job *job_new(uint64_t offset, uint64_t bytes, void (*done)(struct disk_job *))
 {
 	struct disk_job *job = disk_job_new(io, &disk);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+	if (job == NULL)
+		abort();
 	job->offset = offset;
 	job->bytes = bytes;
 	job->done = done;

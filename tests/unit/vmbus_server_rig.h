@@ -281,12 +281,21 @@ static inline int rig_add(
 	return error;
 }
 
+/* A device whose offer must succeed. */
+static inline struct rig_device *rig_device_of(
+	struct rig *r, const struct vmbus_server_offer *offer)
+{
+	struct rig_device *d = NULL;
+	CU_ASSERT_EQUAL_FATAL(rig_add(r, offer, &d), 0);
+	if (d == NULL)
+		abort();
+	return d;
+}
+
 static inline struct rig_device *rig_device(struct rig *r, unsigned number, uint16_t subchannel)
 {
 	const struct vmbus_server_offer offer = rig_offer(number, subchannel);
-	struct rig_device *d = NULL;
-	CU_ASSERT_EQUAL_FATAL(rig_add(r, &offer, &d), 0);
-	return d;
+	return rig_device_of(r, &offer);
 }
 
 static inline void rig_remove(struct rig *r, const struct rig_device *d)
