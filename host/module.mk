@@ -9,6 +9,7 @@ hypervisor_SRCS := \
 	host/hypervisor/msr_x86.c \
 	host/hypervisor/overlay.c \
 	host/hypervisor/partition.c \
+	host/hypervisor/socket_probe_linux.c \
 	host/hypervisor/port_table.c \
 	host/hypervisor/synic.c \
 

@@ -5,7 +5,7 @@
  *
  * Looking for work costs one look at the pending SINTs of each VP in use, one ring
  * index of each hot channel, and nothing else. Before the bus sleeps, it unmasks
- * every hot ring and looks once more (ring.md 6.2); the platform's wait does the
+ * every hot ring and looks once more (ring.md 6.1); the platform's wait does the
  * same with the SINTs. So no signal is lost.
  *
  * A VP other than the contact VP has an interrupt of its own, on which a wait

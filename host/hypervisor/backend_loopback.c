@@ -6,6 +6,7 @@
 #include "host/hypervisor/backend_loopback.h"
 
 #include "host/hypervisor/loopback_link.h"
+#include "host/hypervisor/socket_probe_linux.h"
 #include "host/limits.h"
 #include "protocol/loopback.h"
 
@@ -299,14 +300,8 @@ static int path_clear(const struct sockaddr_un *address)
 	if (!S_ISSOCK(status.st_mode))
 		return -EEXIST;
 
-	const int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (probe < 0)
-		return -errno;
-	const bool is_stale = connect(probe, (const struct sockaddr *)address, sizeof *address) <
-				      0 &&
-			      errno == ECONNREFUSED;
-	close(probe);
-	if (!is_stale)
+	const int probe = socket_probe(address, SOCK_SEQPACKET);
+	if (probe != 0)
 		return -EADDRINUSE;
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }

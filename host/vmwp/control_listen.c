@@ -8,6 +8,8 @@
  */
 #include "host/vmwp/control_listen.h"
 
+#include "host/hypervisor/socket_probe_linux.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -57,23 +59,6 @@ static int folder_lock(const char *path, struct control_error *error)
 	return fd;
 }
 
-/* Does somebody listen there? 1 yes, 0 no, or a negative errno. */
-static int is_live(const struct sockaddr_un *name)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	int result = 1;
-	if (connect(fd, (const struct sockaddr *)name, sizeof *name) != 0) {
-		if (errno == ECONNREFUSED || errno == ENOENT)
-			result = 0;
-		else if (errno != EAGAIN) /* a full backlog is a live one */
-			result = -errno;
-	}
-	close(fd);
-	return result;
-}
-
 /* Make `path` free to bind, if nobody is hurt by that. */
 static int name_clear(const struct sockaddr_un *name, struct control_error *error)
 {
@@ -94,7 +79,7 @@ static int name_clear(const struct sockaddr_un *name, struct control_error *erro
 			path);
 		return -EEXIST;
 	}
-	int live = is_live(name);
+	int live = socket_probe(name, SOCK_STREAM);
 	if (live > 0) {
 		control_error_set(error,
 			"control socket '%s': a running worker uses it (name another path, or stop "
