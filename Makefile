@@ -27,7 +27,7 @@ Q := $(if $(V),,@)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Werror
 CPPFLAGS_ALL := -I. -D_GNU_SOURCE
-CFLAGS_ALL := -std=gnu17 -O2 -g $(WARNINGS) -fstack-protector-strong \
+CFLAGS_ALL := -std=gnu17 -O2 -g $(WARNINGS) -fstack-protector-strong -falign-functions=64 \
 	-ffile-prefix-map=$(CURDIR)/= -fno-strict-aliasing
 LDFLAGS_ALL := -Wl,-z,relro,-z,now
 

@@ -325,6 +325,31 @@ static void tolerates_a_primary_that_goes_before_its_subchannels(void)
 	free(h);
 }
 
+static void releases_nothing_once_an_unload_has_begun(void)
+{
+	static const struct vmbus_client_open rings = {
+		.first_pfn = 0x400, .page_count = 8, .downstream_page = 4};
+	struct host *h = host_connected(0x50003, 1);
+	struct vmbus_client_channel channel = {0};
+
+	vmbus_client_channel_open(&h->client, &channel, 1, &rings, h->now, h->now + 1000);
+	host_created(h, 1, channel.rings.id, 0);
+	host_advance(h, 1000);
+	host_torndown(h, channel.rings.id);
+	h->status = 0x13; /* insufficient buffers */
+	h->status_times = 1;
+	host_open_result(h, 1, 1, 0); /* late: a CLOSE waits for room */
+	host_rescind(h, 1);
+	vmbus_client_unload(&h->client, h->now, UINT64_MAX);
+	host_run_until(h, UINT64_MAX);
+	CU_ASSERT_EQUAL(post_type(host_post(h, 1)), 7);
+	CU_ASSERT_EQUAL(post_type(host_post(h, 0)), 16);
+	CU_ASSERT_EQUAL(host_count(h, 13, 0), 0); /* the unload releases everything */
+	host_unload_complete(h);
+	CU_ASSERT_EQUAL(h->gone, 1);
+	free(h);
+}
+
 static void a_device_may_come_back_while_its_old_offer_is_in_use(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -372,6 +397,7 @@ static const struct test tests[] = {
 	TEST(a_relid_is_in_use_until_its_release_is_posted),
 	TEST(a_release_that_cannot_be_posted_keeps_the_relid_unusable),
 	TEST(tolerates_a_primary_that_goes_before_its_subchannels),
+	TEST(releases_nothing_once_an_unload_has_begun),
 	TEST(a_device_may_come_back_while_its_old_offer_is_in_use),
 };
 TEST_MAIN("vmbus_client_offer", tests)
