@@ -98,6 +98,7 @@ endef
 $(foreach program,$(PROGRAMS),$(eval $(call PROGRAM_RULE,$(program))))
 
 $(filter $(B)/tests/loopback/test_stack_%,$(TEST_FILES)): $(call OBJECT,$(STACK_SRCS))
+$(B)/tests/model/model_channel: $(call OBJECT,$(MODEL_CHANNEL_SRCS))
 $(B)/tests/%: $(B)/obj/tests/%.o $(call OBJECT,$(HARNESS_SRCS)) $(LIB_FILES)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
@@ -144,7 +145,8 @@ run: programs ## the main job on real input: a disk through the enlightened path
 	@B=$(B) tests/system/demo
 
 # Whole programs, as a user runs them: with the normal build only.
-CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_disk_10g)
+CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_disk_10g \
+	tests/system/test_readme)
 check: programs tests ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)

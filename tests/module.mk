@@ -7,6 +7,14 @@ STACK_SRCS := \
 	tests/loopback/stack_host.c \
 
 
+# The model of the VMBus connection has copies of both ends: objects, not an archive.
+MODEL_CHANNEL_SRCS := \
+	tests/model/model_channel_guest.c \
+	tests/model/model_channel_host.c \
+	tests/model/model_channel_monitor.c \
+	tests/model/model_channel_moves.c \
+	tests/model/model_channel_walk.c \
+
 # The model checker: real code, every interleaving.
 LIBS += explorer
 explorer_SRCS := tests/model/explorer.c
@@ -17,8 +25,10 @@ TESTS += \
 	loopback/test_loopback_hostile \
 	loopback/test_loopback_transport \
 	loopback/test_storage_pair \
+	loopback/test_storage_rescind \
 	loopback/test_stack_cycles \
 	loopback/test_stack_kill \
+	model/model_channel \
 	model/test_ring_model \
 	unit/test_control \
 	unit/test_control_socket \
@@ -26,6 +36,7 @@ TESTS += \
 	unit/test_guid \
 	unit/test_heartbeat \
 	unit/test_heartbeat_provider \
+	unit/test_hostile_guest \
 	unit/test_hostile_host_bus \
 	unit/test_hostile_host_controller \
 	unit/test_hostile_host_disk \
@@ -48,6 +59,8 @@ TESTS += \
 	unit/test_ring_threads \
 	unit/test_storage_vsc \
 	unit/test_storage_vsc_hostile \
+	unit/test_storage_vsc_scan \
+	unit/test_storage_vsc_time \
 	unit/test_scsi_block \
 	unit/test_scsi_disk \
 	unit/test_scsi_dvd \

@@ -114,7 +114,7 @@ enum vmbus_request_kind {
 	VMBUS_REQUEST_CLOSE,
 	VMBUS_REQUEST_MODIFY,
 	VMBUS_REQUEST_RELEASE,	  /* REL_ID_RELEASED */
-	VMBUS_REQUEST_LATE_CLOSE, /* CLOSE of a channel that opened, or was to close, after its deadline */
+	VMBUS_REQUEST_LATE_CLOSE, /* CLOSE after its deadline, or of what opened after its own */
 };
 
 enum vmbus_request_state {

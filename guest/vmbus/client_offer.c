@@ -243,7 +243,8 @@ void client_offer_settle(struct vmbus_client *client, struct vmbus_client_offer 
 {
 	/* an unload, once begun, releases everything, and is the last thing to say */
 	if (client_is_connected(client) && row->state == VMBUS_CLIENT_OFFER_RESCINDED &&
-		row->channel == NULL && row->gpadl_count == 0 && row->request.state == VMBUS_REQUEST_IDLE)
+		row->channel == NULL && row->gpadl_count == 0 &&
+		row->request.state == VMBUS_REQUEST_IDLE)
 		release(client, row, VMBUS_CLIENT_OFFER_RELEASING);
 }
 

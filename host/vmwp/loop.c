@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -358,6 +359,8 @@ static bool spin(struct loop *loop, uint64_t start_ns)
 				return true;
 			spin_pause();
 		}
+		/* Whoever we wait for may wait for this processor. */
+		sched_yield();
 	} while (loop_now_ns() < end_ns);
 	return false;
 }

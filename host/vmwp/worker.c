@@ -41,7 +41,8 @@ static void on_guest_attached(void *ctx)
 {
 	struct worker *worker = ctx;
 	worker->guests++;
-	log_info("guest connected");
+	if (log_limit_take(&worker->connected_limit, loop_now_ns()))
+		log_info("guest connected");
 }
 
 static void stop_if_finished(struct worker *worker)
@@ -62,7 +63,8 @@ static void on_bus_reset_done(void *ctx)
 static void on_guest_gone(void *ctx, enum loopback_gone_reason reason)
 {
 	struct worker *worker = ctx;
-	log_info("guest gone: %s", loopback_gone_reason_text(reason));
+	if (log_limit_take(&worker->gone_limit, loop_now_ns()))
+		log_info("guest gone: %s", loopback_gone_reason_text(reason));
 	worker->is_bus_resetting = true;
 	vmbus_bus_reset(worker->bus, on_bus_reset_done, worker);
 	if (worker->options->is_once)
@@ -120,7 +122,9 @@ static void on_heartbeat_timer(void *ctx, uint64_t now_ns)
 static void on_heartbeat_changed(
 	void *ctx, enum heartbeat_contact contact, uint32_t application_state)
 {
-	(void)ctx;
+	struct worker *worker = ctx;
+	if (!log_limit_take(&worker->heartbeat_limit, loop_now_ns()))
+		return;
 	log_line(contact == HEARTBEAT_LOST_CONTACT ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
 		"heartbeat: %s, application %s", heartbeat_contact_name(contact),
 		heartbeat_application_name(application_state));

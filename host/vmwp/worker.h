@@ -20,6 +20,7 @@
 #include "host/hypervisor/partition.h"
 #include "host/vmbus/bus.h"
 #include "host/vmwp/control_socket.h"
+#include "host/vmwp/log.h"
 #include "host/vmwp/loop.h"
 #include "host/vmwp/options.h"
 #include "host/vsp/heartbeat_provider.h"
@@ -64,6 +65,8 @@ struct worker {
 	struct loop_timer stop_timer;
 	int signal_fd;
 	uint64_t guests; /* that have connected */
+	/* of what a guest can make us say as often as it likes */
+	struct log_limit connected_limit, gone_limit, heartbeat_limit;
 	uint64_t started_ns;
 	bool is_stopping;
 	bool is_bus_resetting;

@@ -134,6 +134,7 @@ void scsi_execute(struct scsi_request *request)
 	nexus->outstanding++;
 	request->sense_bytes = 0;
 	request->moved_bytes = 0;
+	request->is_hurried = false;
 	request->command = command;
 	if (nexus->attentions | nexus->sense_bytes | device->is_reserved)
 		if (run_exceptions(request, command))

@@ -234,6 +234,15 @@ static void scratch_release(struct scsi_scratch *scratch)
 		scratch->waiting_end = &scratch->waiting;
 }
 
+/* The next step, but not of a request that is to end soon. False: the request has ended. */
+static bool step_run(struct scsi_request *request)
+{
+	if (!request->is_hurried)
+		return request->step(request);
+	scsi_store_failed(request, request->store.op, -ECANCELED);
+	return false;
+}
+
 void scsi_drive(struct scsi_request *request)
 {
 	for (;;) {
@@ -241,7 +250,7 @@ void scsi_drive(struct scsi_request *request)
 		const bool owns_scratch = scratch->owner == request;
 		request->is_driving = true;
 		request->has_result = false;
-		if (!request->step(request)) {
+		if (!step_run(request)) {
 			/* The request has ended: it is not ours any more. */
 			if (!owns_scratch)
 				return;
@@ -292,6 +301,7 @@ void scsi_drive_with_scratch(struct scsi_request *request)
 void scsi_request_hurry(struct scsi_request *request)
 {
 	struct store *store = request->nexus->device->store;
+	request->is_hurried = true;
 	if (store && store->ops->cancel)
 		store->ops->cancel(store, &request->store);
 }

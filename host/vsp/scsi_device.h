@@ -161,11 +161,13 @@ struct scsi_request {
 	bool is_driving;
 	bool has_result;
 	bool is_writing;
+	bool is_hurried; /* end instead of the next step */
 	uint8_t phase;
 	uint64_t lba;
 	uint64_t blocks;   /* in all */
 	uint64_t position; /* blocks or descriptors done */
 	uint32_t step_blocks;
+	uint64_t blocks_left; /* UNMAP: that it may still free */
 	struct iovec work[SCSI_REQUEST_WORK_IOVECS];
 	struct scsi_request *next; /* in the scratch queue */
 };
@@ -246,7 +248,10 @@ void scsi_request_refuse(struct scsi_request *request);
 /* Make the data buffer the first `bytes` ≤ data_bytes bytes of what iov describes. */
 void scsi_request_cut(struct scsi_request *request, uint32_t bytes);
 
-/* Ask the store to give up an executing request soon; it still ends by done(). */
+/*
+ * Let an executing request end soon, by done() as ever: the store is asked to give it up, and
+ * it takes no further step.
+ */
 void scsi_request_hurry(struct scsi_request *request);
 
 #endif

@@ -14,7 +14,9 @@
 
 /*
  * One descriptor a step. Each is copied out of guest memory once, when its turn
- * comes. What the store answers is advice to it and no error of the command.
+ * comes. What the store answers is advice to it and no error of the command. Descriptors
+ * that together are longer than the disk overlap: the surplus frees nothing, so that one
+ * command cannot go over the whole disk thousands of times.
  */
 static bool unmap_step(struct scsi_request *request)
 {
@@ -33,6 +35,9 @@ static bool unmap_step(struct scsi_request *request)
 			continue;
 		if (!scsi_range_is_valid(request, lba, count))
 			return false;
+		if (count > request->blocks_left)
+			continue;
+		request->blocks_left -= count;
 		struct store_request *store = &request->store;
 		store->op = STORE_DISCARD;
 		store->fua = false;
@@ -84,6 +89,7 @@ void scsi_unmap(struct scsi_request *request)
 	request->step = unmap_step;
 	request->blocks = bytes / DESCRIPTOR_BYTES;
 	request->position = 0;
+	request->blocks_left = device->blocks;
 	scsi_drive(request);
 }
 

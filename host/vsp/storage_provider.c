@@ -34,6 +34,13 @@ struct storage_provider {
 	struct provider_channel channels[]; /* 1 + max_sub_channels */
 };
 
+/* A ring is corrupt: nothing more is read or written. */
+static void channel_fail(struct provider_channel *channel, enum ring_status status)
+{
+	channel->is_failed = true;
+	vmbus_channel_fail(channel->open, ring_status_name(status));
+}
+
 /* ---- outputs of the machine ---------------------------------------------------------------- */
 
 static void on_complete(void *ctx, uint64_t transaction_id, const void *reply, size_t bytes)
@@ -50,8 +57,7 @@ static void on_complete(void *ctx, uint64_t transaction_id, const void *reply, s
 	const enum ring_status status = ring_send(
 		vmbus_channel_writer(channel->open), &header, NULL, reply);
 	if (__builtin_expect(status != RING_OK, 0)) {
-		channel->is_failed = true;
-		vmbus_channel_fail(channel->open, ring_status_name(status));
+		channel_fail(channel, status);
 		return;
 	}
 	if (!channel->is_in_ready)
@@ -183,6 +189,10 @@ static unsigned reply_budget(struct provider_channel *channel)
 		const enum ring_status status = ring_reserve(writer, &header, &span);
 		if (status == RING_OK)
 			return budget;
+		if (ring_status_is_corrupt(status)) {
+			channel_fail(channel, status);
+			return 0;
+		}
 		if (budget == 1 && status == RING_FULL &&
 			ring_writer_want(writer, &header) == RING_OK)
 			return budget;
@@ -239,10 +249,8 @@ static unsigned take_packets(struct provider_channel *channel, unsigned budget)
 			return taken;
 		view = next;
 	}
-	if (ring_status_is_corrupt(status)) {
-		channel->is_failed = true;
-		vmbus_channel_fail(channel->open, ring_status_name(status));
-	}
+	if (ring_status_is_corrupt(status))
+		channel_fail(channel, status);
 	return taken;
 }
 

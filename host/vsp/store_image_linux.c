@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -159,7 +161,9 @@ static int open_buffered(struct opening *opening)
 	const int fd = open_again(opening, 0);
 	if (fd < 0)
 		return fail_open(opening, -fd);
+	struct statfs fs;
 	opening->file->buffered.fd = fd;
+	opening->file->is_in_memory = fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 	return 0;
 }
 

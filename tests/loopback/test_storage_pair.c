@@ -283,7 +283,7 @@ static void each_version_is_agreed_and_finds_the_devices(void)
 		struct pair *pair = pair_new(storage_versions[i].version, false);
 		pair_start(pair);
 		CU_ASSERT_EQUAL(pair->rig->vsc.version->version, storage_versions[i].version);
-		CU_ASSERT_PTR_EQUAL(storage_vsp_version(pair->vsp) != NULL, true);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(storage_vsp_version(pair->vsp));
 		CU_ASSERT_EQUAL(
 			storage_vsp_version(pair->vsp)->version, storage_versions[i].version);
 		CU_ASSERT_EQUAL(pair->rig->added, 2);

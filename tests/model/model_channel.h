@@ -34,7 +34,7 @@ enum {
 	MODEL_BUFFERS = 1,  /* GPADLs beside the rings */
 	MODEL_LOANS = MODEL_CHANNELS + MODEL_BUFFERS,
 	MODEL_DEVICES = 4,
-	MODEL_TO_HOST = 8,  /* room of the queues */
+	MODEL_TO_HOST = 6,  /* room of the queues */
 	MODEL_TO_GUEST = 2, /* the slot, and one behind it */
 	MODEL_ARENA = 13,   /* GPADL page lists alive */
 	MODEL_ARENA_WORDS = 36,
@@ -95,15 +95,15 @@ enum model_move {
 	/* the machinery */
 	MODEL_TO_GUEST_NEXT,
 	MODEL_TO_HOST_NEXT,
-	MODEL_RETRY,	   /* a pause of the client ends */
-	MODEL_OPENED,	   /* device */
-	MODEL_CLOSED,	   /* device */
-	MODEL_LET_GO,	   /* device: of a buffer that is being torn down */
-	MODEL_CHOICES,	   /* what follows nobody has to do */
+	MODEL_RETRY,		    /* a pause of the client ends */
+	MODEL_OPENED,		    /* device */
+	MODEL_CLOSED,		    /* device */
+	MODEL_LET_GO,		    /* device: of a buffer that is being torn down */
+	MODEL_CHOICES,		    /* what follows nobody has to do */
 	MODEL_HOLD = MODEL_CHOICES, /* device */
-	MODEL_REFUSED,	   /* device */
-	MODEL_OFFER,	   /* subchannel index */
-	MODEL_REMOVE,	   /* device */
+	MODEL_REFUSED,		    /* device */
+	MODEL_OFFER,		    /* subchannel index */
+	MODEL_REMOVE,		    /* device */
 	MODEL_RESET,
 	MODEL_TIME,
 	MODEL_CONNECT, /* patient (0) or hasty (1) */

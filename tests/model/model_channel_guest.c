@@ -14,7 +14,7 @@
 
 #define PATIENT	    UINT64_MAX
 #define HASTE_100NS 20000000ull /* 2 s: far below what a post may wait for room */
-#define TICK_100NS  1000000ull	 /* 100 ms: finer differences in deadlines do not matter */
+#define TICK_100NS  1000000ull	/* 100 ms: finer differences in deadlines do not matter */
 
 /* ---- defects, and the sources ---- */
 

@@ -11,13 +11,13 @@
 
 #undef VMBUS_RELID_MAX
 #undef VMBUS_RELID_COUNT
-#define VMBUS_RELID_MAX	  7u
-#define VMBUS_RELID_COUNT 8u
+#define VMBUS_RELID_MAX	  5u
+#define VMBUS_RELID_COUNT 6u
 
-#define HOST_LIMITS_H /* in place of host/limits.h */
+#define HOST_LIMITS_H		 /* in place of host/limits.h */
 #define LIMIT_GPADLS		 12u
 #define LIMIT_GPADL_WORDS	 512u
-#define LIMIT_SERVER_CHANNELS	 8u
-#define LIMIT_SERVER_QUEUE_BYTES 2560u
+#define LIMIT_SERVER_CHANNELS	 6u
+#define LIMIT_SERVER_QUEUE_BYTES 1792u
 
 #endif

@@ -122,9 +122,8 @@ static void state_hash(uint64_t hash[2])
 static uint64_t *state_keep(void)
 {
 	static uint64_t packed[2 * WORLD_WORDS + 1];
-	uint64_t words[WORLD_WORDS];
+	const uint64_t *words = (const uint64_t *)(const void *)&world;
 	size_t used = 0;
-	memcpy(words, &world, sizeof words);
 	for (size_t i = 0; i < WORLD_WORDS;) {
 		if (words[i] == first_state[i]) {
 			i++;

@@ -521,4 +521,21 @@ static inline const struct rig_packet *rig_sent(const struct rig *rig, unsigned 
 	return &rig->sent[(rig->sent_count - 1 - back) % RIG_SENT_MAX];
 }
 
+/* A client that is READY, and one that has enumerated too. */
+static inline struct rig *rig_ready(void)
+{
+	struct rig *rig = rig_new();
+	rig_start(rig);
+	rig_run(rig);
+	return rig;
+}
+
+static inline struct rig *rig_scanned(void)
+{
+	struct rig *rig = rig_ready();
+	(void)storage_vsc_rescan(&rig->vsc);
+	rig_run(rig);
+	return rig;
+}
+
 #endif

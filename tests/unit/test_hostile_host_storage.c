@@ -36,16 +36,6 @@ static struct storage_vsc_request read_of(struct rig *rig, struct outcome *outco
 	return request;
 }
 
-static struct rig *rig_scanned(void)
-{
-	struct rig *rig = rig_new();
-	rig_start(rig);
-	rig_run(rig);
-	(void)storage_vsc_rescan(&rig->vsc);
-	rig_run(rig);
-	return rig;
-}
-
 static void hold_reads(struct rig *rig, const struct rig_packet *packet, struct rig_answer *answer)
 {
 	(void)rig;

@@ -628,6 +628,29 @@ static void closing_waits_for_io_in_flight(void)
 	rig_free(&r);
 }
 
+/* The guest writes nonsense where it says how much of the replies it has read. */
+static void a_corrupt_reply_ring_stops_the_channel_with_a_reason(void)
+{
+	struct rig r = rig_make(&(struct storage_vsp_config){0});
+	const uint8_t packet[GUEST_PAYLOAD] = {12, 0, 0, 0, 1};
+	const struct packet_header header = {.type = PACKET_TYPE_INBAND,
+		.flags = PACKET_FLAG_COMPLETION_REQUESTED,
+		.payload_bytes = sizeof packet};
+	channel_open(r.channel);
+	handshake(r.channel);
+	__atomic_store_n(&r.channel->rings.near_out.control[RING_WORD_OUT], 3, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < 1000 && r.channel->failure == NULL; i++) {
+		(void)ring_send(&r.channel->rings.far_out, &header, NULL, packet);
+		(void)ring_flush(&r.channel->rings.far_out);
+		turn(r.channel);
+	}
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r.channel->failure);
+	CU_ASSERT_STRING_EQUAL(r.channel->failure, ring_status_name(RING_CORRUPT_INDEX_ALIGNMENT));
+	channel_close(r.channel);
+	CU_ASSERT(storage_provider_is_idle(r.provider));
+	rig_free(&r);
+}
+
 static const struct test tests[] = {
 	TEST(offers_say_what_they_are),
 	TEST(a_failed_offer_leaves_nothing),
@@ -642,5 +665,6 @@ static const struct test tests[] = {
 	TEST(a_corrupt_ring_fails_only_its_channel),
 	TEST(sub_channels_come_on_demand_and_go_with_the_primary),
 	TEST(closing_waits_for_io_in_flight),
+	TEST(a_corrupt_reply_ring_stops_the_channel_with_a_reason),
 };
 TEST_MAIN("storage_provider", tests)

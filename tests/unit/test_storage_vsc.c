@@ -73,23 +73,7 @@ static struct storage_vsc_request transfer(struct storage_vsc_lun *lun, uint8_t 
 	return request;
 }
 
-static struct rig *rig_ready(void)
-{
-	struct rig *rig = rig_new();
-	rig_start(rig);
-	rig_run(rig);
-	return rig;
-}
-
-static struct rig *rig_scanned(void)
-{
-	struct rig *rig = rig_ready();
-	(void)storage_vsc_rescan(&rig->vsc);
-	rig_run(rig);
-	return rig;
-}
-
-/* ---- handshake ------------------------------------------------------------ */
+/* ---- handshake ---------------------------------------------------------- */
 
 static void handshake_is_byte_for_byte_that_of_a_real_guest(void)
 {
@@ -190,7 +174,7 @@ static void highest_version_can_be_limited(void)
 	free(rig);
 }
 
-/* ---- requests -------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static void commands_are_byte_for_byte_those_of_a_real_guest(void)
 {
@@ -505,127 +489,7 @@ static void requests_spread_over_the_channels(void)
 	free(rig);
 }
 
-/* ---- enumeration -------------------------------------------------------------- */
-
-static void enumeration_finds_what_is_there(void)
-{
-	struct rig *rig = rig_scanned();
-	CU_ASSERT_EQUAL(rig->scans, 1);
-	CU_ASSERT_EQUAL(rig->scan_error, 0);
-	CU_ASSERT_EQUAL(rig->added, 2);
-	const struct storage_vsc_lun *disk = rig_lun(rig, 0, 0);
-	const struct storage_properties *p = &disk->properties;
-	CU_ASSERT_EQUAL(p->type, SCSI_TYPE_DISK);
-	CU_ASSERT_EQUAL(p->blocks, RIG_DISK_BLOCKS);
-	CU_ASSERT_EQUAL(p->block_bytes, 512);
-	CU_ASSERT_EQUAL(p->physical_bytes, 4096);
-	CU_ASSERT(!p->is_read_only && p->has_write_cache && p->can_fua && p->can_unmap);
-	CU_ASSERT(!p->unmapped_is_zero && p->is_tagged);
-	CU_ASSERT_EQUAL(p->unmap_blocks_max, UINT32_MAX);
-	CU_ASSERT_STRING_EQUAL(p->vendor, "Msft");
-	CU_ASSERT_STRING_EQUAL(p->product, "Virtual Disk");
-	CU_ASSERT_STRING_EQUAL(p->serial, "SERIAL01");
-	CU_ASSERT_EQUAL(p->id_bytes, 16);
-	CU_ASSERT_EQUAL(p->id[0], 0x60);
-	const struct storage_vsc_lun *dvd = rig_lun(rig, 2, 0);
-	CU_ASSERT(dvd->properties.is_read_only && dvd->properties.is_removable);
-	CU_ASSERT_EQUAL(dvd->properties.block_bytes, 2048);
-	free(rig);
-}
-
-static void write_protect_is_seen(void)
-{
-	struct rig *rig = rig_new();
-	rig->units[0].write_protect = 0x80;
-	rig_start(rig);
-	rig_run(rig);
-	(void)storage_vsc_rescan(&rig->vsc);
-	rig_run(rig);
-	CU_ASSERT(rig_lun(rig, 0, 0)->properties.is_read_only);
-	free(rig);
-}
-
-static void enumerate_bus(struct rig *rig)
-{
-	uint8_t packet[64] = {STORAGE_OP_ENUMERATE_BUS};
-	rig_send(rig, 0, PACKET_TYPE_INBAND, 0, packet, sizeof packet);
-}
-
-static void notification_leads_to_added_changed_and_removed(void)
-{
-	struct rig *rig = rig_scanned();
-	rig->units[2] = (struct rig_lun){.is_there = true,
-		.target = 1,
-		.lun = 7,
-		.type = SCSI_TYPE_DISK,
-		.blocks = 64,
-		.block_bytes = 4096,
-		.serial = "SERIAL03"};
-	rig->units[0].blocks *= 2;
-	rig->units[1].is_there = false;
-	rig_later(rig, 100);
-	enumerate_bus(rig);
-	rig_run(rig);
-	CU_ASSERT_EQUAL(rig->scans, 2);
-	CU_ASSERT_EQUAL(rig->added, 3);
-	CU_ASSERT_EQUAL(rig->changed, 1);
-	CU_ASSERT_EQUAL(rig->removed, 1);
-	CU_ASSERT_EQUAL(rig_lun(rig, 0, 0)->properties.blocks, 2 * RIG_DISK_BLOCKS);
-	CU_ASSERT_PTR_NOT_NULL(storage_vsc_lun_find(&rig->vsc, 0, 1, 7));
-	CU_ASSERT_PTR_NULL(storage_vsc_lun_find(&rig->vsc, 0, 2, 0));
-	/* nothing changed: nothing is told */
-	rig_later(rig, 100);
-	enumerate_bus(rig);
-	rig_run(rig);
-	CU_ASSERT_EQUAL(rig->scans, 3);
-	CU_ASSERT_EQUAL(rig->added + rig->changed + rig->removed, 5);
-	free(rig);
-}
-
-static void another_disk_at_the_same_address_is_removed_and_added(void)
-{
-	struct rig *rig = rig_scanned();
-	memcpy(rig->units[0].serial, "SERIAL99", 9);
-	rig_later(rig, 100);
-	enumerate_bus(rig);
-	rig_run(rig);
-	CU_ASSERT_EQUAL(rig->removed, 1);
-	CU_ASSERT_EQUAL(rig->added, 3);
-	CU_ASSERT_STRING_EQUAL(rig_lun(rig, 0, 0)->properties.serial, "SERIAL99");
-	free(rig);
-}
-
-static void a_flood_of_notifications_costs_one_scan_in_its_time(void)
-{
-	struct rig *rig = rig_scanned();
-	for (unsigned round = 0; round < 10; round++) {
-		for (unsigned i = 0; i < 20; i++)
-			enumerate_bus(rig);
-		rig_run(rig);
-		rig_later(rig, 10);
-	}
-	rig_run(rig);
-	CU_ASSERT_EQUAL(rig->vsc.counters.notifications, 200);
-	/* 100 ms: the first scan, one more, perhaps a second one at the end */
-	CU_ASSERT(rig->scans >= 2 && rig->scans <= 3);
-	rig_later(rig, 100);
-	rig_run(rig);
-	CU_ASSERT(rig->scans <= 4);
-	free(rig);
-}
-
-static void too_many_luns_are_ignored_and_counted(void)
-{
-	struct rig *rig = rig_new();
-	rig->vsc.config.lun_count = 1;
-	rig_start(rig);
-	rig_run(rig);
-	(void)storage_vsc_rescan(&rig->vsc);
-	rig_run(rig);
-	CU_ASSERT_EQUAL(rig->added, 1);
-	CU_ASSERT_EQUAL(rig->vsc.counters.luns_ignored, 1);
-	free(rig);
-}
+/* ---- life --------------------------------------------------------------- */
 
 static void a_lun_can_be_attached_without_a_scan(void)
 {
@@ -706,12 +570,6 @@ static const struct test tests[] = {
 	TEST(more_requests_than_slots_and_ring_wait_in_order),
 	TEST(done_may_submit_again),
 	TEST(requests_spread_over_the_channels),
-	TEST(enumeration_finds_what_is_there),
-	TEST(write_protect_is_seen),
-	TEST(notification_leads_to_added_changed_and_removed),
-	TEST(another_disk_at_the_same_address_is_removed_and_added),
-	TEST(a_flood_of_notifications_costs_one_scan_in_its_time),
-	TEST(too_many_luns_are_ignored_and_counted),
 	TEST(a_lun_can_be_attached_without_a_scan),
 	TEST(client_can_stop_and_start_again),
 	TEST(configuration_is_checked),
