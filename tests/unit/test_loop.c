@@ -129,6 +129,7 @@ struct order {
 	char text[8];
 	struct loop *loop;
 	struct loop_timer *again;
+	uint64_t again_ns;
 };
 
 static void on_a(void *ctx, uint64_t now_ns)
@@ -139,10 +140,11 @@ static void on_a(void *ctx, uint64_t now_ns)
 
 static void on_b(void *ctx, uint64_t now_ns)
 {
+	(void)now_ns;
 	struct order *order = ctx;
 	strcat(order->text, "b");
 	if (order->again != NULL)
-		loop_timer_set(order->loop, order->again, now_ns);
+		loop_timer_set(order->loop, order->again, order->again_ns);
 	order->again = NULL;
 }
 
@@ -155,6 +157,7 @@ static void loop_runs_timers_in_order_of_their_deadlines(void)
 	struct loop_timer b = {.fn = on_b, .ctx = &order};
 	struct loop_timer never = {.fn = on_a, .ctx = &order};
 	order.again = &b; /* a timer may set itself again from its callback */
+	order.again_ns = now_ns + 1000001;
 	loop_timer_set(loop, &a, now_ns + 2000000);
 	loop_timer_set(loop, &b, now_ns + 1000000);
 	loop_timer_set(loop, &never, now_ns + 1500000);
