@@ -253,9 +253,9 @@ static bool expand(struct graph *g, uint32_t number, int *move)
 static int64_t progress_check(struct graph *g)
 {
 	/* edges by their end, as lists: first[to], next[edge] */
-	uint32_t *first = calloc(g->node_count, sizeof *first);
+	uint32_t *first = calloc(g->node_count + 1, sizeof *first);
 	uint32_t *next = calloc(g->edge_count + 1, sizeof *next);
-	uint32_t *stack = calloc(g->node_count, sizeof *stack);
+	uint32_t *stack = calloc(g->node_count + 1, sizeof *stack);
 	size_t depth = 0;
 	int64_t stuck = -1;
 	if (first == NULL || next == NULL || stack == NULL) {
