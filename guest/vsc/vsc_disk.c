@@ -260,7 +260,12 @@ static int start(struct vsc_disk *app)
 	if (error != 0)
 		return error;
 	disk_io_init(app->io, &app->guest.arena);
-	error = disk_fuse_mount(&app->fuse, &app->options, &app->tree, app->io);
+	/* Now, so that a file that cannot be written is found before there is anything to lose. */
+	if (app->options.json_status != NULL)
+		error = disk_status_write(
+			app->options.json_status, &app->guest, &app->tree, &app->fuse, app->io);
+	if (error == 0)
+		error = disk_fuse_mount(&app->fuse, &app->options, &app->tree, app->io);
 	if (error != 0)
 		(void)disk_guest_disconnect(&app->guest, false);
 	return error;

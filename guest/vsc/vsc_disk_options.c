@@ -5,6 +5,7 @@
 #include "protocol/vmbus.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static const char usage[] =
 	"  --wait S            seconds to wait for the host to be there (default 1)\n"
 	"  --timeout S         seconds before a request is given up (default 30)\n"
 	"  --allow-other       let other users use the files\n"
-	"  --json-status FILE  write counts there on SIGUSR1 and at the end\n"
+	"  --json-status FILE  write counts there, on SIGUSR1 and at the end too\n"
 	"  --ready-fd N        write the line \"ready: N disks\" to this descriptor too\n"
 	"  --help\n"
 	"\n"
@@ -132,6 +133,8 @@ static int option_take(struct disk_options *options, int key, const char *value)
 	case OPTION_READY_FD:
 		result = number_parse("ready-fd", value, 0, 1048576, &number);
 		options->ready_fd = (int)number;
+		if (result == 0 && fcntl(options->ready_fd, F_GETFD) < 0)
+			return complain("--ready-fd: \"%s\" is no open descriptor", value);
 		return result;
 	case OPTION_HELP:
 		fputs(usage, stdout);

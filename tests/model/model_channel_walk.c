@@ -294,7 +294,7 @@ static int64_t progress_check(struct graph *g)
 static unsigned depth_of(const struct graph *g, uint32_t number)
 {
 	unsigned depth = 0;
-	for (; number != 0; number = g->nodes[number].parent)
+	for (; g->nodes != NULL && number != 0; number = g->nodes[number].parent)
 		depth++;
 	return depth;
 }
@@ -330,7 +330,8 @@ struct model_result model_walk(
 	model_start();
 	memcpy(first_state, &world, sizeof world);
 	(void)node_of(&g, 0, 0);
-	while (model_fault == NULL && at < g.node_count && g.node_count < NODES_MOST)
+	while (model_fault == NULL && g.nodes != NULL && at < g.node_count &&
+		g.node_count < NODES_MOST)
 		if (expand(&g, at, &move))
 			at++;
 	if (model_fault == NULL && at < g.node_count)
