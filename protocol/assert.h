@@ -20,8 +20,7 @@
 	PROTOCOL_STATIC_ASSERT(sizeof(type) == (bytes), #type " has the wrong size")
 
 #define PROTOCOL_ASSERT_OFFSET(type, field, offset)                                                \
-	PROTOCOL_STATIC_ASSERT(offsetof(type, field) == (offset), #type "." #field " is "          \
-										   "misplaced")
+	PROTOCOL_STATIC_ASSERT(offsetof(type, field) == (offset), "misplaced: " #type "." #field)
 
 /* Attribute of every wire structure: no padding, any alignment. */
 #define PROTOCOL_PACKED __attribute__((packed))

@@ -95,7 +95,7 @@ void scsi_store_failed(struct scsi_request *request, enum store_op op, int resul
 	switch (result) {
 	case -EBUSY:
 	case -EAGAIN:
-			scsi_finish(request, SCSI_STATUS_BUSY, STORAGE_SRB_BUSY);
+		scsi_finish(request, SCSI_STATUS_BUSY, STORAGE_SRB_BUSY);
 		return;
 	case -ECANCELED:
 		scsi_sense_fill(request->sense, SCSI_KEY_ABORTED_COMMAND, SCSI_ASC_NONE);

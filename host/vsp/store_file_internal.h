@@ -31,7 +31,7 @@ struct store_file {
 	uint32_t direct_offset_align;	   /* … and of offsets and lengths */
 	bool is_block_device;
 	bool is_in_memory; /* tmpfs: a transfer is a copy, and cannot wait for a device */
-	bool can_punch; /* until the kernel says otherwise */
+	bool can_punch;	   /* until the kernel says otherwise */
 	bool can_zero;
 	uint8_t *zeroes; /* STORE_FILE_ZEROES_BYTES, mapped read-only */
 	char path[];

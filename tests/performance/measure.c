@@ -57,9 +57,9 @@ static enum measure_verdict judge(const struct measure_case *c, double ratio, do
 
 void measure_run(const struct measure_case *c, unsigned rounds, struct measure_result *out)
 {
-	double subjects[MEASURE_ROUNDS_MAX];
-	double references[MEASURE_ROUNDS_MAX];
-	double sorted[MEASURE_ROUNDS_MAX];
+	double subjects[MEASURE_ROUNDS_MAX] = {0};
+	double references[MEASURE_ROUNDS_MAX] = {0};
+	double sorted[MEASURE_ROUNDS_MAX] = {0};
 	*out = (struct measure_result){.c = c, .rounds = rounds, .verdict = VERDICT_FAILED};
 	for (unsigned i = 0; i < rounds; i++) {
 		if (i % 2 == 0)
