@@ -115,7 +115,7 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/standalone.o $(LIB_FILE
 LIBFUZZER_SRCS = $(foreach lib,$(LIBS),$($(lib)_SRCS))
 LIBFUZZER_OBJECTS = $(patsubst %.c,$(BUILD)/libfuzzer/obj/%.o,$(LIBFUZZER_SRCS))
 LIBFUZZER_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-$(BUILD)/libfuzzer/obj/%.o: %.c | deps-once
+$(BUILD)/libfuzzer/obj/%.o: %.c | deps-lint
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS_ALL) $(PKG_CFLAGS) -std=gnu17 -O1 -g $(LIBFUZZER_FLAGS) -MMD -MP \
 		-c $< -o $@
@@ -127,7 +127,7 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 		$(PKG_LIBS) -lm -lpthread -o $@
 
 # 4. Phony targets.
-.PHONY: all programs tests deps deps-once run check lint format fuzz bench coverage install \
+.PHONY: all programs tests deps deps-once deps-lint run check lint format fuzz bench coverage install \
 	uninstall clean help
 .PRECIOUS: $(B)/obj/%.o $(BUILD)/libfuzzer/obj/%.o
 
@@ -141,6 +141,10 @@ deps: ## install what is missing (Debian packages)
 deps-once:
 	@tests/tools/deps
 
+# With clang and its tools, for what needs them.
+deps-lint:
+	@tests/tools/deps lint
+
 run: programs ## the main job on real input: a disk through the enlightened path
 	@B=$(B) tests/system/demo
 
@@ -151,11 +155,10 @@ check: programs tests ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)
 
-lint: ## clang-tidy, cppcheck, layers, freestanding, headers alone, format
-	@tests/tools/deps lint
+lint: deps-lint ## clang-tidy, cppcheck, layers, freestanding, headers alone, format, gcc and clang
 	@tests/tools/lint
 
-format: ## rewrite all C files by .clang-format
+format: deps-lint ## rewrite all C files by .clang-format
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
 SECONDS ?= 60

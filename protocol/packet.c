@@ -148,7 +148,8 @@ static enum packet_reject extended_copy(
 		return PACKET_REJECT_TYPE;
 	if (view->extended_bytes > store_bytes)
 		return PACKET_REJECT_EXTENDED_TOO_LONG;
-	packet_copy_in(store, view->extended, view->extended_bytes);
+	if (view->extended_bytes > 0) /* `store` may be NULL then */
+		packet_copy_in(store, view->extended, view->extended_bytes);
 	return PACKET_ACCEPTED;
 }
 

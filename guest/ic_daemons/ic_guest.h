@@ -3,7 +3,7 @@
  * Guest side of an integration component, the part that is the same for each: the
  * answer to a negotiation, and the response around what the component's handler did.
  *
- *	heartbeat_ic, shutdown_ic, …	one struct ic_guest_service: versions, handler
+ *	heartbeat_ic	one struct ic_guest_service: versions, handler
  *	    |
  *	ic_guest	packet in, at most one packet out
  *	    |

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's bus: find offers, open channels, move packets. One API over two
- * buses: our own client state machine on SynIC (synic_bus.h), and, on Linux guests
- * whose kernel owns the control protocol, UIO.
+ * The guest's bus: find offers, open channels, move packets: the client state machine
+ * (client.h) on SynIC (synic_bus.h).
  *
  *	VSC / integration component
  *	        |  this file

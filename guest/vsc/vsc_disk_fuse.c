@@ -64,7 +64,7 @@ static int mount_point_check(const char *path)
 		return -error;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		disk_log("%s: the mount point is not a directory", path);
+		disk_log("%s: the mount point is not a directory; give a directory", path);
 		return -ENOTDIR;
 	}
 	if (statfs(path, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC && st.st_ino == FUSE_ROOT_ID) {
@@ -97,7 +97,7 @@ int disk_fuse_check(const struct disk_options *options)
 }
 
 /*
- * What the helper fusermount3 writes to our standard error goes into fuse_words instead.
+ * What fusermount3 writes to our standard error goes into fuse_words instead.
  * Returns the descriptor of the standard error, for words_give_back(), or -1.
  */
 static int words_take(int *taken)

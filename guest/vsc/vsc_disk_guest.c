@@ -59,7 +59,9 @@ static int join_complain(const char *path, int error)
 	case -ENOTSUP:
 	case -EPROTO:
 	case -EPROTOTYPE:
-		disk_log("%s: what answers there is not a host of this version", path);
+		disk_log("%s: what answers there is not a host of this version; give the socket "
+			 "of: vmwp run --guest SOCKET",
+			path);
 		break;
 	default:
 		disk_log("%s: cannot join the partition: %s", path, strerror(-error));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A partition: guest memory, virtual processors, hypercalls, SynIC. What runs
- * the VPs is a backend (struct partition_backend_ops): loopback or KVM; all else
- * is the same code over either.
+ * the VPs is a backend (struct partition_backend_ops): loopback, or a test; all else
+ * is the same code over any.
  *
  *	VMBus server, VSPs
  *	   |  ports (guest → host)      ^  synic_message_post(), synic_event_set()
  *	partition: hypercall table, MSRs, SynIC, memory
  *	   |  interrupt_assert()        ^  partition_hypercall(), _rdmsr(), _wrmsr()
- *	backend: loopback | kvm
+ *	backend: loopback
  *
  * Threads: a partition belongs to the event loop that created it; every function
  * here is called on that thread unless its comment says otherwise.
@@ -26,7 +26,7 @@ struct partition;
 
 /* What runs the VPs of a partition. All functions are called on the loop thread. */
 struct partition_backend_ops {
-	const char *name; /* "loopback", "kvm" */
+	const char *name; /* "loopback" */
 	/*
 	 * What the hypercall page holds, to be called as a function; the rest of the page
 	 * traps. NULL: code that returns HV_STATUS_INVALID_HYPERCALL_CODE, for guests that

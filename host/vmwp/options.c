@@ -92,7 +92,7 @@ static int disk_number(const char *what, const char *key, const char *value, uin
 	unsigned *out, struct disk_options *disk)
 {
 	char name[64];
-	uint64_t number;
+	uint64_t number = 0;
 	snprintf(name, sizeof name, "%s: %s", what, key);
 	if (number_parse(name, value, 0, most, &number) != 0)
 		return -1;

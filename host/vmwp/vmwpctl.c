@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -312,13 +313,20 @@ static int verb_check(const struct verb *verb, const struct arguments *arguments
 
 /* --- talking to the worker ---------------------------------------------------------------- */
 
-static const char *advice(int error)
+static bool is_socket(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static const char *advice(const char *path, int error)
 {
 	switch (error) {
 	case ENOENT:
 		return "is the worker running, and was it started with --control and this path?";
 	case ECONNREFUSED:
-		return "the worker that made it has ended; start it again";
+		return is_socket(path) ? "the worker that made it has ended; start it again"
+				       : "it is not a worker's control socket";
 	case EACCES:
 		return "only the worker's user may command it; try as that user";
 	case EAGAIN:
@@ -336,7 +344,7 @@ static const char *advice(int error)
 static int fail_on_socket(const char *what, const char *path, int error)
 {
 	fprintf(stderr, "vmwpctl: cannot %s '%s': %s (%s)\n", what, path,
-		error == EAGAIN ? "timed out" : strerror(error), advice(error));
+		error == EAGAIN ? "timed out" : strerror(error), advice(path, error));
 	return -1;
 }
 

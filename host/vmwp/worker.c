@@ -369,7 +369,8 @@ int worker_run(const struct options *options)
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && status == 0; i++)
 		status = steps[i](&worker) != 0 ? 1 : 0;
 	if (status == 0) {
-		log_info("ready: guest %s, %u disks", options->guest_socket, options->disk_count);
+		log_info("ready: guest %s, %u disk%s", options->guest_socket, options->disk_count,
+			options->disk_count == 1 ? "" : "s");
 		status = loop_run(worker.loop);
 	}
 	worker_destroy(&worker);

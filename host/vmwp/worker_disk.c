@@ -102,9 +102,10 @@ static void device_id_make(const struct disk_options *options, uint8_t id[SCSI_D
 	}
 	for (unsigned half = 0; half < 2; half++) {
 		uint64_t hash = 14695981039346656037u + half;
-		const uint8_t *bytes = (const uint8_t *)words;
-		for (size_t i = 0; i < sizeof words; i++)
-			hash = (hash ^ bytes[i]) * 1099511628211u;
+		for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+			for (unsigned shift = 0; shift < 64; shift += 8)
+				hash = (hash ^ (words[i] >> shift & 0xff)) * 1099511628211u;
+		}
 		memcpy(id + (size_t)half * 8, &hash, 8);
 	}
 }

@@ -3,7 +3,7 @@
  * Heartbeat, host side: asks the guest at a steady period whether it lives, and says
  * when contact is made, lost and found again.
  *
- *	owner (heartbeat_channel.c on a VMBus, or a test)
+ *	owner (heartbeat_provider.c on a VMBus, or a test)
  *	   |  on_open, on_close, on_packet, on_time	^  ops: send, changed, failed
  *	heartbeat_vsp	this file: sequence, periods, contact
  *	   |

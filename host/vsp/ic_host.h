@@ -3,7 +3,7 @@
  * Host side of an integration component, the part that is the same for each:
  * negotiation, then one request at a time and its response.
  *
- *	heartbeat_vsp, shutdown_vsp, …	bodies and timing
+ *	heartbeat_vsp	bodies and timing
  *	    |
  *	ic_host		which message is due, is the answer acceptable
  *	    |

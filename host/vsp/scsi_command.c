@@ -3,7 +3,7 @@
  * The table of SCSI commands, and the checks that all of them share: known
  * operation, CDB length, pending unit attention, reservation, data direction.
  *
- * Sources: protocol/storage.md section 7 (R-STOR-026 … R-STOR-043).
+ * Sources: protocol/storage.md sections 6 and 7 (R-STOR-026 … R-STOR-043).
  */
 #include "host/vsp/scsi_internal.h"
 

@@ -58,6 +58,8 @@ static int fail_open(struct opening *opening, int error)
 	const char *how = opening->is_read_only ? "reading" : "writing";
 	switch (error) {
 	case ENOENT:
+		if (opening->is_read_only)
+			return fail(opening, -error, "does not exist; check the path");
 		return fail(opening, -error,
 			"does not exist; check the path, or make it with 'truncate -s 10G %s'",
 			opening->options->path);
@@ -130,7 +132,8 @@ static int lock(struct opening *opening)
 	}
 	if (error != EAGAIN && error != EACCES)
 		return fail(opening, -error, "cannot lock it: %s", strerror(error));
-	return fail(opening, -EBUSY, "is locked: another worker or program uses it; %s",
+	return fail(opening, -EBUSY,
+		"is locked: another worker or program uses it, or this one already; %s",
 		is_shared ? "stop it, or let it attach the image read-only too"
 			  : "stop it, or attach the image read-only in both");
 }

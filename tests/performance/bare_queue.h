@@ -12,7 +12,7 @@
  * Same as the ring: the data area is mapped twice, back to back, so that records
  * are contiguous; own index private, the peer's index cached and loaded again (with
  * acquire) only when the cached one says full or empty; indices published with
- * release; records filled and used in place, or copied with memcpy.
+ * release; records filled and used in place, or copied by the same function.
  * Better than the ring can have it: a power-of-two size with free-running 64-bit
  * indices and a mask, and each index alone on its own pair of cache lines (a VMBus
  * control page puts both indices, the mask and the pending size in one).
@@ -28,6 +28,8 @@
  */
 #ifndef TESTS_PERFORMANCE_BARE_QUEUE_H
 #define TESTS_PERFORMANCE_BARE_QUEUE_H
+
+#include "protocol/ring.h" /* ring_move(): the very same copy */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -123,7 +125,7 @@ BARE_INLINE bool bare_send(struct bare_producer *p, const void *source, uint64_t
 
 	if (!to)
 		return false;
-	memcpy(to, source, length);
+	ring_move(to, source, length);
 	bare_commit(p, length);
 	bare_publish_full(p);
 	return true;
@@ -165,7 +167,7 @@ BARE_INLINE bool bare_receive(
 
 	if (!from)
 		return false;
-	memcpy(target, from, *length < bytes ? *length : bytes);
+	ring_move(target, from, *length < bytes ? *length : bytes);
 	bare_release(c, *length);
 	bare_release_publish(c);
 	return true;

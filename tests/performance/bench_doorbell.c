@@ -305,21 +305,27 @@ static double eventfd_per_thousand(void *ctx)
 	return 1000; /* by construction: one write for each packet */
 }
 
-/* Wake-ups of an end that waits while nothing happens. */
+/* Wake-ups of a process that waits the product's way while nothing happens, but the last one. */
 static double idle_wake_ups(void *ctx)
 {
 	struct doorbell_bench *b = ctx;
 	struct end a;
 	struct end z;
 	ends_open(b, &a, &z);
-	a.spin.current = 0;
-	ring_reader_arm(&a.reader);
-	struct pollfd fd = {.fd = a.my_bell, .events = POLLIN};
-	const uint64_t end = measure_now_ns() + IDLE_NS;
-	double wake_ups = 0;
-	for (uint64_t now; (now = measure_now_ns()) < end;)
-		wake_ups += poll(&fd, 1, (int)((end - now) / 1000000 + 1)) > 0;
-	return wake_ups;
+	const pid_t child = bench_fork(&b->there);
+	if (child == 0) {
+		bench_child_ready(&b->there);
+		end_receive(&z);
+		b->there.shared->result = z.sleeps;
+		_exit(z.lost == 0 ? 0 : 1);
+	}
+	if (child < 0 || !bench_child_wait_ready(&b->there))
+		return -1;
+	poll(NULL, 0, IDLE_NS / 1000000);
+	end_send(&a);
+	if (!bench_child_join(child) || b->there.shared->result == 0)
+		return -1;
+	return (double)(b->there.shared->result - 1);
 }
 
 static double timer_wake_ups(void *ctx)

@@ -4,6 +4,7 @@
  * lock, a peer that scribbles while it is being read. Amounts are bounded, not times; a
  * lost wake-up shows as a wait that runs into its deadline.
  */
+#include "protocol/spin.h"
 #include "tests/unit/ring_rig.h"
 
 #include <errno.h>
@@ -63,6 +64,7 @@ struct transfer {
 	uint64_t packets;
 	bool is_polling; /* the reader masks for good */
 	bool is_masking;
+	bool is_brief; /* 8-byte packets, and pauses in which the reader arms */
 	uint32_t batch;
 	uint64_t sum_sent;
 	uint64_t sum_received;
@@ -97,8 +99,12 @@ static void *writer_main(void *argument)
 	uint8_t payload[1024];
 
 	for (uint64_t i = 0; i < t->packets;) {
-		const struct packet_header header = inband(8 + next_random(&random) % 900, i);
+		const uint32_t chance = next_random(&random);
+		const struct packet_header header = inband(t->is_brief ? 8 : 8 + chance % 900, i);
 
+		/* so few stores that only the barrier puts them before the look at the mask */
+		for (uint32_t pause = t->is_brief ? chance % 256 : 0; pause > 0; pause--)
+			spin_pause();
 		memset(payload, (int)(i & 0xFF), header.payload_bytes);
 		memcpy(payload, &i, sizeof i);
 		enum ring_status status;
@@ -216,6 +222,14 @@ static void sleeping_ends_lose_no_wake_up_without_the_mask(void)
 
 		transfer_run(&t, 12288, is_double);
 	}
+}
+
+static void brief_packets_lose_no_wake_up(void)
+{
+	struct transfer t = {
+		.packets = 400000 / SLOWER, .is_masking = true, .is_brief = true, .batch = 1};
+
+	transfer_run(&t, 4096, true);
 }
 
 static void polling_reader_gets_everything_unsignalled(void)
@@ -412,6 +426,7 @@ static void scribbling_peer_stops_its_ring_and_nothing_else(void)
 static const struct test tests[] = {
 	TEST(sleeping_ends_lose_no_wake_up),
 	TEST(sleeping_ends_lose_no_wake_up_without_the_mask),
+	TEST(brief_packets_lose_no_wake_up),
 	TEST(polling_reader_gets_everything_unsignalled),
 	TEST(locked_writers_tear_no_packet),
 	TEST(scribbling_peer_stops_its_ring_and_nothing_else),

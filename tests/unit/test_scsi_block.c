@@ -335,6 +335,7 @@ static void write_and_verify_writes_durably(void)
 		memset(f->store->bytes + 50 * 512, 0, sizeof expected);
 		run_block(f, opcodes[i], 0x02, 50, 4, sizeof expected, STORAGE_DATA_OUT);
 		ASSERT_GOOD(f, sizeof expected);
+		CU_ASSERT_EQUAL(f->store->fua_count, 2);
 		CU_ASSERT_EQUAL(memcmp(f->store->bytes + 50 * 512, expected, sizeof expected), 0);
 	}
 	fixture_free(f);

@@ -24,7 +24,8 @@
 struct test_loop {
 	struct io_uring ring;
 	struct store_loop store;
-	bool refuses; /* no SQEs: as a kernel out of memory */
+	struct io_uring_sqe *last; /* as the store filled it; NULL: none yet */
+	bool refuses;		   /* no SQEs: as a kernel out of memory */
 };
 
 static struct io_uring_sqe *loop_sqe(void *ctx)
@@ -37,6 +38,7 @@ static struct io_uring_sqe *loop_sqe(void *ctx)
 		io_uring_submit(&loop->ring);
 		sqe = io_uring_get_sqe(&loop->ring);
 	}
+	loop->last = sqe;
 	return sqe;
 }
 
@@ -273,21 +275,27 @@ static void long_scatter_lists_are_split(void)
 	finish_test(store);
 }
 
-static void forced_writes_and_flushes_complete(void)
+static void forced_writes_and_flushes_reach_the_medium(void)
 {
 	loop_start();
 	image_make("fua", IMAGE_BYTES, false);
 	struct store *store = open_plain();
+	const bool is_in_memory = ((struct store_file *)store)->is_in_memory;
 	uint8_t data[8192];
 	struct io io = {0};
 	unsigned pending = 0;
 	fill(data, sizeof data, 9);
 	io.request.fua = true;
 	io_start(store, &io, STORE_WRITE, 4096, data, sizeof data, &pending);
+	/* Nothing else shows it short of cutting the power: ask the SQEs. */
+	CU_ASSERT(is_in_memory || loop.last->rw_flags == RWF_DSYNC);
 	loop_run(&pending);
 	CU_ASSERT_EQUAL(io.result, 0);
 	CU_ASSERT_EQUAL(io_run(store, STORE_FLUSH, 0, NULL, 0), 0);
+	CU_ASSERT_EQUAL(loop.last->opcode, IORING_OP_FSYNC);
+	loop.last = NULL;
 	CU_ASSERT_EQUAL(zeroes_run(store, 8192, 4096, false, true), 0);
+	CU_ASSERT(loop.last != NULL && loop.last->opcode == IORING_OP_FSYNC);
 	CU_ASSERT_EQUAL(io_run(store, STORE_READ, 4096, data, sizeof data), 0);
 	CU_ASSERT_EQUAL(data[4095], (uint8_t)(9 + 4095 * 7));
 	CU_ASSERT_EQUAL(data[4096], 0);
@@ -610,6 +618,7 @@ static void cancelled_requests_end_once(void)
 	loop_start();
 	image_make("cancel", IMAGE_BYTES, true);
 	struct store *store = open_plain();
+	const bool is_in_memory = ((struct store_file *)store)->is_in_memory;
 	struct io ios[16] = {0};
 	uint8_t *data = malloc(16 * 65536);
 	unsigned pending = 0;
@@ -617,6 +626,7 @@ static void cancelled_requests_end_once(void)
 	for (unsigned i = 0; i < 16; i++) {
 		io_start(store, &ios[i], STORE_WRITE, i * 65536, data + i * 65536, 65536, &pending);
 		store->ops->cancel(store, &ios[i].request);
+		CU_ASSERT(is_in_memory || loop.last->opcode == IORING_OP_ASYNC_CANCEL);
 	}
 	loop_run(&pending);
 	for (unsigned i = 0; i < 16; i++)
@@ -649,7 +659,7 @@ static const struct test tests[] = {
 	TEST(data_survives_in_the_file),
 	TEST(many_requests_are_in_flight_at_once),
 	TEST(long_scatter_lists_are_split),
-	TEST(forced_writes_and_flushes_complete),
+	TEST(forced_writes_and_flushes_reach_the_medium),
 	TEST(discards_free_the_blocks),
 	TEST(zeroes_are_zero_whoever_makes_them),
 	TEST(direct_io_takes_any_memory),

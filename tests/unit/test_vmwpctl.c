@@ -168,7 +168,7 @@ static void program_says_why_a_worker_is_not_reached(void)
 	}
 	static const struct program_case missing[] = {
 		{{"/tmp/no/such/socket", "status"}, 1, "is the worker running"},
-		{{"/dev/null", "status"}, 1, "the worker that made it has ended"},
+		{{"/dev/null", "status"}, 1, "it is not a worker's control socket"},
 	};
 	struct server server;
 	server_start(&server, on_program_line);

@@ -472,6 +472,17 @@ static void durable_writes_use_fua_or_a_flush(void)
 	CU_ASSERT_EQUAL(rig_sent(rig, 0)->payload[28], SCSI_OP_WRITE_10);
 	CU_ASSERT_EQUAL(rig_sent(rig, 0)->payload[29], SCSI_CDB_FUA);
 	CU_ASSERT_EQUAL(flush_commands, 0);
+	/* a part of a block at each end: three writes, all forced */
+	const unsigned sent = rig->sent_count;
+	unsigned forced = 0;
+	CU_ASSERT(write_start(100, 4096, true));
+	settle(rig);
+	for (unsigned i = 0; i < rig->sent_count - sent; i++) {
+		const uint8_t *cdb = rig_sent(rig, i)->payload + 28;
+		forced += cdb[0] == SCSI_OP_WRITE_10 && cdb[1] == SCSI_CDB_FUA;
+	}
+	CU_ASSERT_EQUAL(forced, 3);
+	CU_ASSERT_EQUAL(flush_commands, 0);
 	disk.lun->properties.can_fua = false;
 	CU_ASSERT(write_start(0, 4096, true));
 	settle(rig);
