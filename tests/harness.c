@@ -78,6 +78,7 @@ int test_main(const char *suite, const struct test *tests, size_t count, int arg
 	struct outcome *outcomes = calloc(count, sizeof *outcomes);
 	if (outcomes == NULL || CU_initialize_registry() != CUE_SUCCESS) {
 		fprintf(stderr, "%s: out of memory\n", suite);
+		free(outcomes);
 		return 1;
 	}
 	CU_pSuite registered = CU_add_suite(suite, NULL, NULL);

@@ -230,16 +230,17 @@ static int option_take(int option, struct arguments *out)
 }
 
 /* What getopt_long did not take, in one line. */
-static int option_complain(int key, char *const *argv)
+static void option_complain(int key, char *const *argv)
 {
 	const char *text = argv[optind - 1];
 	if (key == ':')
-		return usage_error("%s needs a value", text);
-	if (optopt >= OPTION_CONTROLLER)
-		return usage_error("%s: this option takes no value", text);
-	if (optopt != 0 && text[1] != '-')
-		return usage_error("'-%c' is not an option", optopt);
-	return usage_error("'%s' is not an option", text);
+		usage_error("%s needs a value", text);
+	else if (optopt >= OPTION_CONTROLLER)
+		usage_error("%s: this option takes no value", text);
+	else if (optopt != 0 && text[1] != '-')
+		usage_error("'-%c' is not an option", optopt);
+	else
+		usage_error("'%s' is not an option", text);
 }
 
 static int options_parse(int argc, char **argv, struct arguments *out)
@@ -255,8 +256,10 @@ static int options_parse(int argc, char **argv, struct arguments *out)
 		int option = getopt_long(argc, argv, ":h", long_options, NULL);
 		if (option < 0)
 			break;
-		if (option == '?' || option == ':')
-			return option_complain(option, argv);
+		if (option == '?' || option == ':') {
+			option_complain(option, argv);
+			return EXIT_USAGE;
+		}
 		int result = option_take(option, out);
 		if (result != 0)
 			return result;
