@@ -337,9 +337,9 @@ struct raw_host {
 
 static void raw_host_join(struct raw_host *host)
 {
-	int ends[2];
-	int bell[2];
-	int interrupt[2];
+	int ends[2] = {-1, -1};
+	int bell[2] = {-1, -1};
+	int interrupt[2] = {-1, -1};
 	const int memory = guest_memfd_create("test", 16 * 4096);
 	const int control = guest_memfd_create("test", 2 * 4096);
 	struct loopback_welcome_wire wire = good_welcome();

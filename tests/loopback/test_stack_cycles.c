@@ -46,6 +46,8 @@ static void ten_thousand_open_and_close_cycles_leak_nothing(void)
 	CU_ASSERT_EQUAL_FATAL(stack_guest_connect(&guest, host.guest_socket), 0);
 	const struct vmbus_offer *offer = vmbus_offer_find(guest.bus, &guid_storage, 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(offer);
+	if (offer == NULL)
+		return;
 	const struct vmbus_open_config config = {.ring_out_bytes = 16384, .ring_in_bytes = 16384};
 	const uint32_t relid = offer->relid;
 	unsigned long memory = 0;
@@ -158,6 +160,8 @@ static void lun_removed_under_io_ends_every_request_and_comes_back(void)
 	for (unsigned i = 0; i < 20; i++) {
 		const char *answer = stack_host_control(&host, attach);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(answer);
+		if (answer == NULL)
+			return;
 		CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"ok\":true"));
 		struct storage_vsc_lun *lun = NULL;
 		for (unsigned turn = 0; turn < 1000 && lun == NULL; turn++) {

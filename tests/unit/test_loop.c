@@ -132,17 +132,24 @@ struct order {
 	uint64_t again_ns;
 };
 
+static void order_note(struct order *order, char who)
+{
+	const size_t length = strlen(order->text);
+	if (length + 1 < sizeof order->text)
+		order->text[length] = who;
+}
+
 static void on_a(void *ctx, uint64_t now_ns)
 {
 	(void)now_ns;
-	strcat(((struct order *)ctx)->text, "a");
+	order_note(ctx, 'a');
 }
 
 static void on_b(void *ctx, uint64_t now_ns)
 {
 	(void)now_ns;
 	struct order *order = ctx;
-	strcat(order->text, "b");
+	order_note(order, 'b');
 	if (order->again != NULL)
 		loop_timer_set(order->loop, order->again, order->again_ns);
 	order->again = NULL;
@@ -246,6 +253,8 @@ static void loop_gives_more_sqes_than_its_queue_holds(void)
 	for (unsigned i = 0; i < 100; i++) {
 		struct io_uring_sqe *sqe = loop_sqe(loop);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(sqe);
+		if (sqe == NULL)
+			return;
 		io_uring_prep_nop(sqe);
 		io_uring_sqe_set_data(sqe, NULL);
 	}
