@@ -160,7 +160,8 @@ const char *stack_host_control(const struct stack_host *host, const char *line)
 		return NULL;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	if (connect(fd, (const struct sockaddr *)&name, sizeof name) != 0 ||
-		write(fd, line, strlen(line)) < 0 || write(fd, "\n", 1) != 1) {
+		send(fd, line, strlen(line), MSG_NOSIGNAL) < 0 ||
+		send(fd, "\n", 1, MSG_NOSIGNAL) != 1) {
 		close(fd);
 		return NULL;
 	}
