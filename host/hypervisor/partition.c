@@ -193,7 +193,7 @@ uint32_t partition_vp_count(const struct partition *partition)
 	return partition->vp_count;
 }
 
-uint64_t partition_time_100ns(const struct partition *partition)
+uint64_t partition_time_100ns(struct partition *partition)
 {
 	const uint64_t now = partition->config.clock_ns(partition->config.clock_ctx);
 

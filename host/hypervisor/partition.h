@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A partition: guest memory, virtual processors, hypercalls, SynIC. What runs
- * the VPs is a backend (struct partition_backend_ops): loopback, or a test; all else
- * is the same code over any.
+ * A partition: guest memory, virtual processors, hypercalls, SynIC, timers, clocks.
+ * What runs the VPs is a backend (struct partition_backend_ops): loopback, KVM, or a
+ * test; all else is the same code over any.
  *
  *	VMBus server, VSPs
  *	   |  ports (guest → host)      ^  synic_message_post(), synic_event_set()
- *	partition: hypercall table, MSRs, SynIC, memory
- *	   |  interrupt_assert()        ^  partition_hypercall(), _rdmsr(), _wrmsr()
- *	backend: loopback
+ *	partition: hypercall table, MSRs, SynIC, timers, clocks, memory
+ *	   |  backend ops               ^  partition_hypercall(), _msr_read(), _msr_write()
+ *	backend: loopback | kvm
  *
- * Threads: a partition belongs to the event loop that created it; every function
- * here is called on that thread unless its comment says otherwise.
+ * Threads: a partition belongs to the event loop that created it, and every function
+ * here is called on that thread, but for those marked [any thread]: these take the
+ * partition's lock. A backend with VP threads calls those of section "for backends" from
+ * them. What such a call has to tell the rest of the host (a message posted, a signal, a
+ * reset, a crash, a drained queue) is queued in the partition, partition_config.wake is
+ * called, and partition_dispatch() tells it on the loop thread. Without VP threads it is
+ * told at once.
  */
 #ifndef HOST_HYPERVISOR_PARTITION_H
 #define HOST_HYPERVISOR_PARTITION_H
@@ -23,10 +28,22 @@
 #include <stdint.h>
 
 struct partition;
+struct enlightenments;
 
-/* What runs the VPs of a partition. All functions are called on the loop thread. */
+enum partition_apic_register {
+	PARTITION_APIC_EOI,
+	PARTITION_APIC_ICR,
+	PARTITION_APIC_TPR,
+};
+
+/*
+ * What runs the VPs of a partition. Functions are called with the partition's lock held, on
+ * the loop thread or a VP thread; they must not call back in. Those that may be NULL are
+ * not needed, and what depends on them is then not offered to the guest.
+ */
 struct partition_backend_ops {
-	const char *name; /* "loopback" */
+	const char *name;    /* "loopback", "kvm" */
+	bool has_vp_threads; /* the partition is called from threads other than the loop's */
 	/*
 	 * What the hypercall page holds, to be called as a function; the rest of the page
 	 * traps. NULL: code that returns HV_STATUS_INVALID_HYPERCALL_CODE, for guests that
@@ -38,17 +55,71 @@ struct partition_backend_ops {
 	bool has_xmm;
 	/* SINT `sint` of VP `vp` is to be raised with `vector`; edge, cheap, may coalesce. */
 	void (*interrupt_assert)(void *ctx, uint32_t vp, uint32_t sint, uint8_t vector);
+	/* Fixed, edge interrupt `vector` to each VP of the mask: IPIs, timers in direct mode. */
+	void (*vector_assert)(void *ctx, uint64_t vps, uint8_t vector);
+	/*
+	 * All translations that the VPs of the mask may have cached are gone when it returns.
+	 * The caller, `vp`, may be among them.
+	 */
+	void (*tlb_flush)(void *ctx, uint32_t vp, uint64_t vps);
+	/*
+	 * TSC as the guest reads it on any VP, now: constant rate tsc_hz, the same on all VPs.
+	 * The partition's reference time then counts in it, and the reference TSC page is valid.
+	 */
+	uint64_t (*tsc_read)(void *ctx);
+	/* ICR (64 bits: destination high), TPR (8 bits) and EOI of the VP's own APIC. */
+	uint64_t (*apic_read)(void *ctx, uint32_t vp, enum partition_apic_register which);
+	void (*apic_write)(
+		void *ctx, uint32_t vp, enum partition_apic_register which, uint64_t value);
+	uint32_t (*apic_id)(void *ctx, uint32_t vp);
+	/* Time that the VP has run, guest and hypervisor, 100 ns units. */
+	uint64_t (*run_time_100ns)(void *ctx, uint32_t vp);
+	/* The guest has read GUEST_IDLE: the VP is to halt until an interrupt is pending. */
+	void (*vp_idle)(void *ctx, uint32_t vp);
+	/*
+	 * Registers of the architecture by HV_X64_REGISTER_* name, of a VP that waits in this
+	 * very call. False: no such register, or no such value.
+	 */
+	bool (*register_read)(void *ctx, uint32_t vp, uint32_t name, uint64_t value[2]);
+	bool (*register_write)(void *ctx, uint32_t vp, uint32_t name, const uint64_t value[2]);
+	/*
+	 * An event port with connection id `connection_id` has come (is_there) or gone: signals
+	 * to it with flag 0 may take a path of the backend's own, which ends in
+	 * partition_signal() on the loop thread.
+	 */
+	void (*event_port_changed)(void *ctx, uint32_t connection_id, bool is_there);
+	/*
+	 * The guest has asked for a reset (MSR RESET). Return at once; the owner of the backend
+	 * stops the VPs, calls partition_reset(), and starts them anew. NULL: the partition is
+	 * reset on the spot.
+	 */
+	void (*reset_request)(void *ctx, uint32_t vp);
 };
 
 /* Fields behind vp_count may be 0: then what their comments say holds. */
 struct partition_config {
 	uint64_t memory_bytes; /* page multiple, LIMIT_MEMORY_BYTES_MIN.._MAX */
 	uint32_t vp_count;     /* 1..LIMIT_VPS */
+	/* RAM from 0 to here, the rest from 4 GiB up. 0: all from 0. Page multiple, ≤ 4 GiB. */
+	uint64_t memory_low_bytes;
+	/* What is promised and recommended in CPUID; see enlightenment.h. NULL: all that works. */
+	const struct enlightenments *enlightenments;
 	/* A steady clock in ns, any origin; NULL: CLOCK_MONOTONIC. */
 	uint64_t (*clock_ns)(void *ctx);
 	void *clock_ctx;
 	/* What the frequency MSRs say, in Hz. Offered to the guest only if both are known. */
 	uint64_t tsc_hz, apic_hz;
+	/*
+	 * partition_timers_run() is wanted at this reading of clock_ns, UINT64_MAX: not at all.
+	 * [any thread], lock held: re-arm a timerfd, no more. NULL: no synthetic timers.
+	 */
+	void (*timer_set)(void *ctx, uint64_t deadline_ns);
+	/* partition_dispatch() is wanted. [any thread]: write an eventfd. NULL without VP threads. */
+	void (*wake)(void *ctx);
+	void *driver_ctx; /* of timer_set and wake */
+	/* What the guest says by HvCallPostDebugData; NULL: not offered. Loop thread. */
+	void (*debug_data)(void *ctx, const uint8_t *data, size_t bytes);
+	void *debug_ctx;
 };
 
 /* Create a partition with zeroed memory. 0, -EINVAL, -ENOMEM or another negative errno. */
@@ -59,8 +130,16 @@ void partition_backend_set(
 
 struct guest_memory *partition_memory(struct partition *partition);
 uint32_t partition_vp_count(const struct partition *partition);
-/* Reference time: 100 ns units since the partition was created; what the guest's clock says. */
-uint64_t partition_time_100ns(const struct partition *partition);
+/*
+ * Reference time: 100 ns units since the partition was created; what the guest's clock says.
+ * [any thread]
+ */
+uint64_t partition_time_100ns(struct partition *partition);
+
+/* Expire the synthetic timers that are due, and set the next deadline. */
+void partition_timers_run(struct partition *partition);
+/* Tell what VP threads have left to be told. Calls ports and observers. */
+void partition_dispatch(struct partition *partition);
 
 /*
  * Reset: as after power-on, but memory keeps its contents. SynIC off, hypercall
@@ -99,6 +178,9 @@ struct partition_statistics {
 	uint64_t interrupts;
 	uint64_t resets;
 	uint64_t crashes;
+	uint64_t timer_expirations; /* synthetic timers, messages and direct */
+	uint64_t timer_ticks_lost;  /* of periodic ones, that came too late to be told apart */
+	uint64_t posts_refused;	    /* by the guest, because the queue to the loop was full */
 };
 void partition_statistics_get(const struct partition *partition, struct partition_statistics *out);
 
@@ -123,7 +205,7 @@ int partition_event_port_add(struct partition *partition, uint32_t connection_id
 void partition_message_port_remove(struct partition *partition, uint32_t connection_id);
 void partition_event_port_remove(struct partition *partition, uint32_t connection_id);
 
-/* ---- SynIC, host → guest ------------------------------------------------------------------- */
+/* ---- SynIC, host → guest: [any thread], but for the observer ------------------------------- */
 
 /*
  * Queue a message (payload ≤ 240 bytes) for the slot of `sint` on `vp`, in order;
@@ -155,7 +237,7 @@ void synic_message_discard(struct partition *partition, uint32_t vp, uint32_t si
  */
 int synic_event_set(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t flag);
 
-/* ---- for backends -------------------------------------------------------------------------- */
+/* ---- for backends: [any thread] ------------------------------------------------------------ */
 
 enum partition_fault {
 	PARTITION_FAULT_NONE = 0,
