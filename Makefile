@@ -10,6 +10,7 @@ AR ?= ar
 CXX ?= g++
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
+IASL ?= iasl
 PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR ?= $(PREFIX)/bin
@@ -29,7 +30,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmiss
 CPPFLAGS_ALL := -I. -D_GNU_SOURCE
 CFLAGS_ALL := -std=gnu17 -O2 -g $(WARNINGS) -fstack-protector-strong -falign-functions=64 \
 	-ffile-prefix-map=$(CURDIR)/= -fno-strict-aliasing
-LDFLAGS_ALL := -Wl,-z,relro,-z,now
+LDFLAGS_ALL := -Wl,-z,relro,-z,now -Wl,--as-needed
 
 ifeq ($(SAN),)
 CPPFLAGS_ALL += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -54,11 +55,12 @@ PROGRAMS :=	# programs: name -> <name>_SRCS, <name>_LIBS (pkg-config names)
 TESTS :=	# test programs, paths under tests/ without .c
 FUZZERS :=	# fuzz targets, names under tests/fuzz/ without .c
 FREESTANDING :=	# sources that must need no libc
+BARE_KERNELS :=	# images that run on bare metal, names under tests/bare/ without .c
 
 MODULES := protocol/module.mk guest/module.mk host/module.mk tests/module.mk
 include $(MODULES)
 
-PACKAGES := liburing jansson fuse3
+PACKAGES := liburing jansson fuse3 libudev
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 
@@ -78,6 +80,15 @@ $(B)/obj/%.o: %.c | deps-once
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS_ALL) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# ACPI: from ASL to AML to an array. Warnings are errors.
+$(B)/gen/host/machine/acpi_dsdt.c: host/machine/acpi.asl | deps-once
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  ASL     $<")
+	$(Q)$(IASL) -we -vs -p $(@:.c=) $< >$(@:.c=.log) 2>&1 || { cat $(@:.c=.log) >&2; exit 1; }
+	$(Q){ echo '#include "host/machine/acpi.h"' && echo 'const unsigned char acpi_dsdt[] = {' && \
+		od -An -v -tx1 $(@:.c=.aml) | sed 's/ \(..\)/0x\1,/g' && echo '};' && \
+		echo 'const size_t acpi_dsdt_bytes = sizeof acpi_dsdt;'; } >$@.new && mv $@.new $@
 
 define LIB_RULE
 $(B)/lib/lib$(1).a: $(call OBJECT,$($(1)_SRCS)) $(MODULES)
@@ -112,6 +123,38 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/standalone.o $(LIB_FILE
 	$(Q)$(LINK) $< $(B)/obj/tests/fuzz/standalone.o -Wl,--start-group $(LIB_FILES) -Wl,--end-group \
 		$(PKG_LIBS) -lm -lpthread -o $@
 
+# Bare-metal images: their own flags, no libc; the loaders of multiboot want 32-bit ELF. NAME.pvh.elf
+# has no multiboot header, so that a loader that knows both takes the other way.
+BARE_CC := $(if $(findstring clang,$(CC)),$(CC),gcc)
+BARE_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -fno-pic -fno-pie -mno-red-zone \
+	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/=
+BARE_LINK = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+	-T guest/winhv/bare/bare.lds
+BARE_OBJECT = $(patsubst %,$(BUILD)/bare/obj/%.o,$(basename $(1)))
+BARE_FILES := $(foreach kernel,$(BARE_KERNELS),$(BUILD)/bare/$(kernel).elf $(BUILD)/bare/$(kernel).pvh.elf)
+bare: $(BARE_FILES) ## the bare-metal test kernels, build/bare/*.elf
+
+$(BUILD)/bare/obj/%.o: %.c | deps-once
+	@mkdir -p $(@D)
+	$(Q)$(BARE_CC) -I. $(BARE_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/bare/obj/%.o: %.S | deps-once
+	@mkdir -p $(@D)
+	$(Q)$(BARE_CC) -MMD -MP -c $< -o $@
+$(BUILD)/bare/obj/%.pvh.o: %.S | deps-once
+	@mkdir -p $(@D)
+	$(Q)$(BARE_CC) -DBARE_NO_MULTIBOOT -MMD -MP -c $< -o $@
+$(BUILD)/bare/%.pvh.elf: $(BUILD)/bare/obj/tests/bare/%.o $(call BARE_OBJECT,$(BARE_SRCS)) \
+		$(BUILD)/bare/obj/guest/winhv/bare/boot_x86.pvh.o guest/winhv/bare/bare.lds
+	$(if $(V),,@echo "  BARE    $@")
+	$(Q)$(BARE_LINK) -s -e bare_entry_pvh $(filter %.o,$^) -o $@
+$(BUILD)/bare/%.elf64: $(BUILD)/bare/obj/tests/bare/%.o $(call BARE_OBJECT,$(BARE_SRCS)) \
+		$(BUILD)/bare/obj/guest/winhv/bare/boot_x86.o guest/winhv/bare/bare.lds
+	$(if $(V),,@echo "  BARE    $(@:64=)")
+	$(Q)$(BARE_LINK) $(filter %.o,$^) -o $@
+$(BUILD)/bare/%.elf: $(BUILD)/bare/%.elf64
+	$(Q)objcopy -S -O elf32-i386 $< $@
+
 LIBFUZZER_SRCS = $(foreach lib,$(LIBS),$($(lib)_SRCS))
 LIBFUZZER_OBJECTS = $(patsubst %.c,$(BUILD)/libfuzzer/obj/%.o,$(LIBFUZZER_SRCS))
 LIBFUZZER_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -127,9 +170,9 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 		$(PKG_LIBS) -lm -lpthread -o $@
 
 # 4. Phony targets.
-.PHONY: all programs tests deps deps-once deps-lint run check lint format fuzz bench coverage install \
+.PHONY: all programs tests bare deps deps-once deps-lint run check lint format fuzz bench coverage install \
 	uninstall clean help
-.PRECIOUS: $(B)/obj/%.o $(BUILD)/libfuzzer/obj/%.o
+.PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -181,4 +224,4 @@ uninstall: ## remove them
 clean: ## remove build/
 	rm -rf $(BUILD)
 
--include $(shell find $(B)/obj $(BUILD)/libfuzzer/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(BUILD)/bare/obj $(BUILD)/libfuzzer/obj -name '*.d' 2>/dev/null)

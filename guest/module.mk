@@ -1,6 +1,7 @@
 # The guest toolkit. winhv (but its Linux platform) and the SynIC bus are freestanding.
 LIBS += winhv
 winhv_SRCS := \
+	guest/winhv/calls.c \
 	guest/winhv/hypercall.c \
 	guest/winhv/loopback_join_linux.c \
 	guest/winhv/loopback_memory_linux.c \
@@ -52,5 +53,29 @@ ic_SRCS := \
 	guest/ic_daemons/heartbeat_ic.c \
 	guest/ic_daemons/ic_channel.c \
 	guest/ic_daemons/ic_guest.c \
+
+LIBS += guesttools
+guesttools_SRCS := \
+	guest/tools/vmbus_sysfs.c \
+	guest/tools/vmbusctl_monitor.c \
+	guest/tools/vmbusctl_options.c \
+	guest/tools/vmbusctl_print.c \
+
+PROGRAMS += vmbusctl
+vmbusctl_SRCS := guest/tools/vmbusctl.c
+
+# What a bare-metal image is made of, besides its program and boot_x86.S (see the Makefile).
+BARE_SRCS := \
+	guest/winhv/bare/interrupt_x86.c \
+	guest/winhv/bare/machine_x86.c \
+	guest/winhv/bare/print_x86.c \
+	guest/winhv/bare/start_x86.c \
+	guest/winhv/bare/vp_x86.c \
+	guest/winhv/calls.c \
+	guest/winhv/hypercall.c \
+	guest/winhv/platform_bare_x86.c \
+	guest/winhv/synic.c \
+	guest/winhv/winhv.c \
+	protocol/hypervisor.c \
 
 FREESTANDING += $(filter-out %_linux.c,$(winhv_SRCS)) $(guestbus_SRCS) $(vsc_SRCS) $(ic_SRCS)

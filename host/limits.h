@@ -50,8 +50,23 @@
  * bound is told when the queue has drained; the guest pays by not being answered.
  */
 #define LIMIT_SYNIC_QUEUE 64u
+/*
+ * Hypervisor: posts of VP threads that wait for the loop thread, of 256 bytes. The guest is
+ * told to try later beyond that, which costs it milliseconds; one that sets up a channel
+ * with the largest rings posts some 300 in a row.
+ */
+#define LIMIT_DEFERRED_POSTS 512u
+/* Hypervisor: crash reports that wait likewise, with a page of text each. */
+#define LIMIT_DEFERRED_CRASHES 4u
+/* Hypervisor: bytes of debug output that wait likewise. */
+#define LIMIT_DEFERRED_DEBUG_BYTES 65536u
 /* Hypervisor: observers of a reset, one for each module that holds guest state. */
 #define LIMIT_RESET_OBSERVERS 8u
+/*
+ * KVM: SINTs with an eventfd of their own; what is beyond takes a system call more. Two for
+ * each VP, and some.
+ */
+#define LIMIT_KVM_ROUTES 160u
 /* Loopback: connections that have not said hello; a fifth pushes out the oldest. */
 #define LIMIT_LOOPBACK_STRANGERS 4u
 

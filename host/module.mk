@@ -3,7 +3,15 @@ LIBS += hypervisor
 hypervisor_SRCS := \
 	host/hypervisor/backend_loopback.c \
 	host/hypervisor/cpuid_x86.c \
+	host/hypervisor/deferral.c \
+	host/hypervisor/enlightenment.c \
 	host/hypervisor/hypercall.c \
+	host/hypervisor/hypercall_debug.c \
+	host/hypervisor/hypercall_ipi.c \
+	host/hypervisor/hypercall_message.c \
+	host/hypervisor/hypercall_table.c \
+	host/hypervisor/hypercall_vp.c \
+	host/hypervisor/io_space.c \
 	host/hypervisor/loopback_link.c \
 	host/hypervisor/memory.c \
 	host/hypervisor/msr_x86.c \
@@ -11,7 +19,21 @@ hypervisor_SRCS := \
 	host/hypervisor/partition.c \
 	host/hypervisor/socket_probe_linux.c \
 	host/hypervisor/port_table.c \
+	host/hypervisor/reference_time.c \
+	host/hypervisor/stimer.c \
 	host/hypervisor/synic.c \
+	host/hypervisor/timers.c \
+
+LIBS += machine
+machine_SRCS := \
+	host/machine/acpi.c \
+	$(B)/gen/host/machine/acpi_dsdt.c \
+	host/machine/boot.c \
+	host/machine/boot_bzimage.c \
+	host/machine/boot_elf.c \
+	host/machine/boot_file.c \
+	host/machine/boot_multiboot.c \
+	host/machine/boot_pvh.c \
 
 LIBS += hostbus
 hostbus_SRCS := \

@@ -628,6 +628,44 @@ struct hv_notify_long_spin_wait_wire {
 } PROTOCOL_PACKED;
 PROTOCOL_ASSERT_SIZE(struct hv_notify_long_spin_wait_wire, 8);
 
+/* ---- debugging, PRIVILEGE_DEBUGGING ------------------------------------------------------- */
+
+/* 0x0069; then `count` bytes, in the same page */
+struct hv_post_debug_data_wire {
+	uint32_t count;
+	uint32_t options; /* 0 */
+} PROTOCOL_PACKED;
+PROTOCOL_ASSERT_SIZE(struct hv_post_debug_data_wire, 8);
+PROTOCOL_ASSERT_OFFSET(struct hv_post_debug_data_wire, options, 4);
+
+struct hv_post_debug_data_output_wire {
+	uint32_t pending_count; /* bytes that were not taken */
+} PROTOCOL_PACKED;
+PROTOCOL_ASSERT_SIZE(struct hv_post_debug_data_output_wire, 4);
+
+/* 0x006a */
+struct hv_retrieve_debug_data_wire {
+	uint32_t count;
+	uint32_t options; /* 0 */
+	uint64_t timeout;
+} PROTOCOL_PACKED;
+PROTOCOL_ASSERT_SIZE(struct hv_retrieve_debug_data_wire, 16);
+PROTOCOL_ASSERT_OFFSET(struct hv_retrieve_debug_data_wire, timeout, 8);
+
+/* then the data */
+struct hv_retrieve_debug_data_output_wire {
+	uint32_t retrieved_count;
+	uint32_t remaining_count;
+} PROTOCOL_PACKED;
+PROTOCOL_ASSERT_SIZE(struct hv_retrieve_debug_data_output_wire, 8);
+PROTOCOL_ASSERT_OFFSET(struct hv_retrieve_debug_data_output_wire, remaining_count, 4);
+
+/* 0x006b, may be fast */
+struct hv_reset_debug_session_wire {
+	uint32_t options; /* 0 */
+} PROTOCOL_PACKED;
+PROTOCOL_ASSERT_SIZE(struct hv_reset_debug_session_wire, 4);
+
 /* ---- virtual processors -------------------------------------------------------------------- */
 
 /* Register names that every architecture shares; x64 ones: HV_X64_REGISTER_*. */

@@ -305,6 +305,8 @@
 #define HV_NPIEP_SLDT (1ull << 2)
 #define HV_NPIEP_STR  (1ull << 3)
 
+#define HV_TPR_MASK 0xffull /* the rest must be written 0 */
+
 #define HV_SCONTROL_ENABLE (1ull << 0)
 #define HV_SVERSION_VALUE  1ull
 

@@ -30,6 +30,11 @@ TESTS += \
 	loopback/test_stack_kill \
 	model/model_channel \
 	model/test_ring_model \
+	unit/test_acpi \
+	unit/test_boot \
+	unit/test_boot_bzimage \
+	unit/test_boot_elf \
+	unit/test_boot_multiboot \
 	unit/test_control \
 	unit/test_control_socket \
 	unit/test_cursor \
@@ -46,11 +51,13 @@ TESTS += \
 	unit/test_ic_channel \
 	unit/test_ic_guest \
 	unit/test_ic_host \
+	unit/test_io_space \
 	unit/test_loop \
 	unit/test_memory \
 	unit/test_options \
 	unit/test_packet \
 	unit/test_partition \
+	unit/test_reference_time \
 	unit/test_replay \
 	unit/test_ring \
 	unit/test_ring_flow \
@@ -68,6 +75,7 @@ TESTS += \
 	unit/test_storage_provider \
 	unit/test_storage_replay \
 	unit/test_storage_vsp \
+	unit/test_stimer \
 	unit/test_store_file \
 	unit/test_store_ram \
 	unit/test_synic \
@@ -88,11 +96,13 @@ TESTS += \
 	unit/test_vmbus_server_rescind \
 	unit/test_vmbus_server_table \
 	unit/test_vmbus_server_unload \
+	unit/test_vmbusctl \
 	unit/test_vmwpctl \
 	unit/test_vsc_disk \
 	unit/test_winhv \
 
 FUZZERS += \
+	fuzz_boot \
 	fuzz_control \
 	fuzz_hypercall \
 	fuzz_ic \
@@ -124,3 +134,11 @@ hvbench_SRCS := \
 	tests/performance/report.c \
 	tests/performance/sandbox.c \
 
+# Kernels that run on bare metal and test the hypervisor's interface from inside.
+BARE_KERNELS += \
+	features \
+	hypercall \
+	smoke \
+	synic \
+
+BARE_SRCS += tests/bare/bare_test.c

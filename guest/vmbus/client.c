@@ -11,7 +11,12 @@
  * A connect that fails after a version was agreed goes through UNLOADING, so that
  * the host does not go on with a connection that nobody serves.
  *
- * Sources: R-CONN-024 .. R-CONN-031, R-UNL-010 .. R-UNL-012, R-MSG-007, R-MSG-008.
+ * VERSION_RESPONSE does not say which contact it answers. Where one may still come for an
+ * earlier contact, a connect first posts UNLOAD: messages are handled in order, so once that
+ * answer or UNLOAD_COMPLETE is here, nothing of the past is under way any more (R-CONN-040).
+ *
+ * Sources: R-CONN-024 .. R-CONN-031, R-CONN-040, R-CONN-041, R-UNL-010 .. R-UNL-012, R-MSG-007,
+ *R-MSG-008.
  */
 #include "guest/vmbus/client_private.h"
 #include "protocol/hypervisor.h"
@@ -103,6 +108,29 @@ static void contact(
 	client_request_begin(client, &client->request, VMBUS_REQUEST_CONTACT, deadline);
 }
 
+/* Wait for what is left of an earlier contact: to its connection, in its order. */
+static void resync(struct vmbus_client *client)
+{
+	const uint64_t end = client_grace(client);
+
+	client_request_begin(client, &client->request, VMBUS_REQUEST_RESYNC,
+		end < client->contact_deadline ? end : client->contact_deadline);
+}
+
+/* The past is over, or has had its time: begin. */
+static void resync_end(struct vmbus_client *client)
+{
+	client_request_end(client, &client->request);
+	contact(client, version_next(client, 0, 0), client->contact_deadline);
+}
+
+/* The contact ends without an answer; if it was posted, there may still be one. */
+static void contact_abandon(struct vmbus_client *client)
+{
+	if (client->request.kind == VMBUS_REQUEST_CONTACT && client->request.sent > 0)
+		client->unanswered = client->version;
+}
+
 int vmbus_client_connect(struct vmbus_client *client, uint64_t now, uint64_t deadline)
 {
 	const struct vmbus_version_info *version = version_next(client, 0, 0);
@@ -115,7 +143,11 @@ int vmbus_client_connect(struct vmbus_client *client, uint64_t now, uint64_t dea
 	client->state = VMBUS_CLIENT_CONTACTING;
 	client->result = VMBUS_CLIENT_BUSY;
 	client->error = 0;
-	contact(client, version, deadline);
+	client->contact_deadline = deadline;
+	if (client->unanswered)
+		resync(client);
+	else
+		contact(client, version, deadline);
 	client_pump(client);
 	return 0;
 }
@@ -142,8 +174,10 @@ static void unload_begin(struct vmbus_client *client, int error, uint64_t deadli
 static void unload_end(struct vmbus_client *client, bool is_confirmed, int error)
 {
 	client_request_end(client, &client->request);
-	if (is_confirmed)
+	if (is_confirmed) {
 		client->are_pages_lent = false;
+		client->unanswered = NULL;
+	}
 	disconnect(client, client->error ? client->error : error);
 	client_gpadls_conclude(client, is_confirmed, error);
 	client_channels_conclude(client, error);
@@ -158,6 +192,7 @@ int vmbus_client_unload(struct vmbus_client *client, uint64_t now, uint64_t dead
 		client->result = 0;
 		return 0;
 	case VMBUS_CLIENT_CONTACTING:
+		contact_abandon(client);
 		client_request_end(client, &client->request);
 		disconnect(client, 0);
 		return 0;
@@ -200,7 +235,14 @@ void client_connection_posted(struct vmbus_client *client)
 void client_connection_failed(struct vmbus_client *client, int error, int status)
 {
 	switch (client->request.kind) {
+	case VMBUS_REQUEST_RESYNC:
+		if (client->now < client->contact_deadline)
+			resync_end(client);
+		else
+			disconnect(client, error);
+		break;
 	case VMBUS_REQUEST_CONTACT:
+		contact_abandon(client);
 		if (status == HV_STATUS_INVALID_CONNECTION_ID &&
 			client->connection_id != VMBUS_CONNECTION_MESSAGE)
 			/* The host is older than that connection (R-CONN-024). */
@@ -276,14 +318,50 @@ static enum vmbus_rejection version_accept(struct vmbus_client *client,
 	return reason;
 }
 
+/*
+ * True if a response cannot be that of the contact at hand, but can be one of the unanswered:
+ * what follows "supported" differs between the versions.
+ */
+static bool is_of_unanswered(const struct vmbus_client *client,
+	const struct vmbus_version_response_wire *response, size_t bytes)
+{
+	const struct vmbus_version_info *old = client->unanswered;
+	const uint32_t asked = client->version->capabilities;
+
+	if (old == NULL || old == client->version || response->supported != 1 ||
+		bytes < VMBUS_VERSION_RESPONSE_BYTES)
+		return false;
+	/* below 5.0 the version, from then on a connection id */
+	if (!(asked & VMBUS_CAP_MULTI_CLIENT))
+		return response->selected != 0 && response->selected != client->version->version;
+	if (!(old->capabilities & VMBUS_CAP_MULTI_CLIENT))
+		return response->selected == old->version;
+	/* at 6.0 longer than before */
+	return (asked & VMBUS_CAP_FEATURES) != (old->capabilities & VMBUS_CAP_FEATURES) &&
+	       (bytes >= VMBUS_VERSION_RESPONSE_FEATURES_BYTES) !=
+		       ((asked & VMBUS_CAP_FEATURES) != 0);
+}
+
 static enum vmbus_rejection on_version_response(
 	struct vmbus_client *client, const uint8_t *payload, size_t bytes)
 {
 	struct vmbus_version_response_wire response = {0};
 
-	if (!client_request_awaits(&client->request, VMBUS_REQUEST_CONTACT))
+	if (client->state == VMBUS_CLIENT_CONTACTING &&
+		client->request.kind == VMBUS_REQUEST_RESYNC) {
+		client->unanswered = NULL;
+		resync_end(client);
+		return VMBUS_REJECTION_NONE;
+	}
+	if (!client_request_awaits(&client->request, VMBUS_REQUEST_CONTACT)) {
+		client->unanswered = NULL; /* if there was one, this is its end */
 		return VMBUS_REJECTION_UNEXPECTED_RESPONSE;
+	}
 	__builtin_memcpy(&response, payload, bytes < sizeof response ? bytes : sizeof response);
+	if (is_of_unanswered(client, &response, bytes)) {
+		client->unanswered = NULL;
+		return VMBUS_REJECTION_UNEXPECTED_RESPONSE;
+	}
 	const uint64_t deadline = client->request.deadline;
 	client_request_end(client, &client->request);
 	if (response.supported == 0) {
@@ -318,6 +396,11 @@ static enum vmbus_rejection on_unload_complete(
 {
 	(void)payload;
 	(void)bytes;
+	if (client_request_awaits(&client->request, VMBUS_REQUEST_RESYNC)) {
+		client->unanswered = NULL;
+		resync_end(client);
+		return VMBUS_REJECTION_NONE;
+	}
 	if (!client_request_awaits(&client->request, VMBUS_REQUEST_UNLOAD))
 		return VMBUS_REJECTION_UNEXPECTED_RESPONSE;
 	unload_end(client, true, 0);
@@ -355,7 +438,9 @@ static enum vmbus_rejection dispatch(
 		return VMBUS_REJECTION_UNKNOWN_TYPE;
 	if (info->direction != VMBUS_HOST_TO_GUEST)
 		return VMBUS_REJECTION_WRONG_DIRECTION;
-	if (!vmbus_message_is_allowed(info, version, client->features))
+	const bool is_of_resync = header.type == VMBUS_MESSAGE_UNLOAD_COMPLETE &&
+				  client_request_awaits(&client->request, VMBUS_REQUEST_RESYNC);
+	if (!is_of_resync && !vmbus_message_is_allowed(info, version, client->features))
 		return VMBUS_REJECTION_NOT_NEGOTIATED;
 	/* A response to contact is measured by its handler, which knows what it says. */
 	const size_t least = header.type == VMBUS_MESSAGE_VERSION_RESPONSE

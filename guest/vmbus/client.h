@@ -105,6 +105,7 @@ struct vmbus_client_config {
 /* ---- requests: private to the client -------------------------------------------------------- */
 
 enum vmbus_request_kind {
+	VMBUS_REQUEST_RESYNC, /* UNLOAD, to see the end of a contact that was not answered */
 	VMBUS_REQUEST_CONTACT,
 	VMBUS_REQUEST_OFFERS,
 	VMBUS_REQUEST_UNLOAD,
@@ -231,7 +232,7 @@ struct vmbus_client_offer {
 
 enum vmbus_client_state {
 	VMBUS_CLIENT_DISCONNECTED,
-	VMBUS_CLIENT_CONTACTING, /* INITIATE_CONTACT is queued or awaits its answer */
+	VMBUS_CLIENT_CONTACTING, /* INITIATE_CONTACT, or RESYNC before, is queued or waits */
 	VMBUS_CLIENT_NEGOTIATED, /* a version is agreed, offers are being delivered */
 	VMBUS_CLIENT_CONNECTED,
 	VMBUS_CLIENT_UNLOADING,
@@ -264,9 +265,12 @@ struct vmbus_client {
 	bool are_pages_lent; /* the host may use the pages of the config */
 	uint32_t relid_max;  /* no offer above it */
 	struct vmbus_client_statistics statistics;
+	/* of a contact that ended here without an answer, which may still come; NULL: none */
+	const struct vmbus_version_info *unanswered;
 	/* private */
 	int error; /* result once unloaded */
 	uint64_t now;
+	uint64_t contact_deadline;
 	bool is_posting;
 	struct {
 		uint64_t since; /* first refusal of the message at hand */
@@ -274,7 +278,7 @@ struct vmbus_client {
 		uint64_t pause;
 	} retry;
 	uint32_t gpadl_id_next;
-	struct vmbus_request request; /* CONTACT, OFFERS or UNLOAD */
+	struct vmbus_request request; /* RESYNC, CONTACT, OFFERS or UNLOAD */
 	struct vmbus_request_list requests;
 	struct vmbus_client_gpadl *gpadls;
 	struct vmbus_client_channel *channels;
@@ -289,9 +293,10 @@ void vmbus_client_init(struct vmbus_client *client, const struct vmbus_client_op
  * Agree on the highest version that both know, then collect the offers. client->result
  * becomes 0 when all offers are here; -VIRIDIAN_ENOTSUP: the host speaks none of our
  * versions; -VIRIDIAN_EIO: it refused, or a post failed; -VIRIDIAN_EPROTO: it answered
- * nonsense; -VIRIDIAN_ETIMEDOUT. Returns 0, or -VIRIDIAN_EBUSY if not disconnected, or
- * -VIRIDIAN_EINVAL if no version is between min and max. `deadline` is absolute, in the
- * units of `now` (100 ns); UINT64_MAX: none.
+ * nonsense; -VIRIDIAN_ETIMEDOUT. If the last contact was not answered, that answer is awaited
+ * first, for VMBUS_CLIENT_GRACE_100NS at most (R-CONN-040). Returns 0, or -VIRIDIAN_EBUSY if not
+ * disconnected, or -VIRIDIAN_EINVAL if no version is between min and max. `deadline` is absolute,
+ * in the units of `now` (100 ns); UINT64_MAX: none.
  */
 int vmbus_client_connect(struct vmbus_client *client, uint64_t now, uint64_t deadline);
 

@@ -250,6 +250,7 @@ static void encode(struct vmbus_client *client, struct vmbus_request *request, s
 	case VMBUS_REQUEST_OFFERS:
 		header_encode(VMBUS_MESSAGE_REQUEST_OFFERS, m);
 		break;
+	case VMBUS_REQUEST_RESYNC:
 	case VMBUS_REQUEST_UNLOAD:
 		header_encode(VMBUS_MESSAGE_UNLOAD, m);
 		break;
@@ -282,6 +283,7 @@ static void encode(struct vmbus_client *client, struct vmbus_request *request, s
 static void posted(struct vmbus_client *client, struct vmbus_request *request)
 {
 	switch (request->kind) {
+	case VMBUS_REQUEST_RESYNC:
 	case VMBUS_REQUEST_CONTACT:
 	case VMBUS_REQUEST_OFFERS:
 	case VMBUS_REQUEST_UNLOAD:
@@ -307,6 +309,7 @@ static void failed(
 {
 	client_request_end(client, request);
 	switch (request->kind) {
+	case VMBUS_REQUEST_RESYNC:
 	case VMBUS_REQUEST_CONTACT:
 	case VMBUS_REQUEST_OFFERS:
 	case VMBUS_REQUEST_UNLOAD:

@@ -404,14 +404,18 @@ int synic_bus_vp_enable(struct vmbus *bus, uint32_t vp)
 	return error;
 }
 
-/* Messages and events of an earlier life of this VP. */
+/* Messages and events of an earlier life of this VP, or of our own last contact. */
 static void stale_drop(struct vmbus *bus, uint32_t vp, uint64_t deadline)
 {
 	struct winhv_message message;
 
-	for (unsigned i = 0; i < STALE_MESSAGES_MAX && now_of(bus) < deadline; i++)
+	for (unsigned i = 0; i < STALE_MESSAGES_MAX && now_of(bus) < deadline; i++) {
 		if (!winhv_message_take(bus->hv, vp, VMBUS_SINT, &message))
 			break;
+		if (bus->client.unanswered)
+			vmbus_client_on_message(&bus->client, message.type, message.payload,
+				message.bytes, now_of(bus));
+	}
 	for (unsigned word = 0; word < EVENT_WORDS; word++)
 		(void)winhv_events_take(bus->hv, vp, VMBUS_SINT, word);
 }

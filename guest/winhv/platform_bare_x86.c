@@ -116,6 +116,13 @@ static uint64_t call(const void *code, uint64_t control, uint64_t input, uint64_
 	return result;
 }
 
+/* Compilers that were told to keep off XMM registers refuse to hear of them. */
+#ifdef __SSE__
+#define XMM_CHANGED , "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5"
+#else
+#define XMM_CHANGED
+#endif
+
 static uint64_t call_xmm(const void *code, uint64_t control, uint64_t *input, uint64_t *output,
 	struct winhv_xmm *xmm)
 {
@@ -139,8 +146,7 @@ static uint64_t call_xmm(const void *code, uint64_t control, uint64_t *input, ui
 			 "	movups	%%xmm5, 80(%[xmm])"
 			 : "=&a"(result), "+c"(control), "+d"(*input), "+r"(r8)
 			 : [code] "r"(code), [xmm] "r"(xmm->word)
-			 : "r9", "r10", "r11", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3",
-			 "xmm4", "xmm5");
+			 : "r9", "r10", "r11", "cc", "memory" XMM_CHANGED);
 	*output = r8;
 	return result;
 }

@@ -93,18 +93,18 @@ int winhv_hypercall_enable(struct winhv *hv, uint64_t guest_os_id)
 	int error = winhv_pages_alloc(hv, WINHV_PAGE_BYTES, &code);
 	if (error)
 		return error;
-	error = hv->ops->msr_write(hv->ctx, 0, HV_X64_MSR_GUEST_OS_ID, guest_os_id);
+	error = hv->ops->msr_write(hv->ctx, hv->vp, HV_X64_MSR_GUEST_OS_ID, guest_os_id);
 	if (!error)
-		error = hv->ops->msr_read(hv->ctx, 0, HV_X64_MSR_HYPERCALL, &value);
+		error = hv->ops->msr_read(hv->ctx, hv->vp, HV_X64_MSR_HYPERCALL, &value);
 	if (error) {
 		pages_retire(hv, &code, true); /* the hypervisor has not heard of it */
 		return error;
 	}
 	value = (value & ~(HV_MSR_PAGE_ADDRESS_MASK | HV_MSR_HYPERCALL_LOCKED)) |
 		HV_MSR_PAGE_ENABLE | code.gpa;
-	error = hv->ops->msr_write(hv->ctx, 0, HV_X64_MSR_HYPERCALL, value);
+	error = hv->ops->msr_write(hv->ctx, hv->vp, HV_X64_MSR_HYPERCALL, value);
 	if (!error)
-		error = hv->ops->msr_read(hv->ctx, 0, HV_X64_MSR_HYPERCALL, &value);
+		error = hv->ops->msr_read(hv->ctx, hv->vp, HV_X64_MSR_HYPERCALL, &value);
 	if (!error &&
 		(!(value & HV_MSR_PAGE_ENABLE) || (value & HV_MSR_PAGE_ADDRESS_MASK) != code.gpa))
 		error = -VIRIDIAN_EPROTO;
@@ -124,9 +124,9 @@ static void hypercall_disable(struct winhv *hv)
 		return;
 	if (hv->ops->hypercall_page_set)
 		hv->ops->hypercall_page_set(hv->ctx, NULL);
-	int error = hv->ops->msr_write(hv->ctx, 0, HV_X64_MSR_HYPERCALL, 0);
+	int error = hv->ops->msr_write(hv->ctx, hv->vp, HV_X64_MSR_HYPERCALL, 0);
 	if (!error)
-		error = hv->ops->msr_write(hv->ctx, 0, HV_X64_MSR_GUEST_OS_ID, 0);
+		error = hv->ops->msr_write(hv->ctx, hv->vp, HV_X64_MSR_GUEST_OS_ID, 0);
 	pages_retire(hv, &hv->code, error == 0);
 }
 

@@ -123,6 +123,7 @@ struct winhv {
 	const struct winhv_platform_ops *ops;
 	void *ctx;
 	struct winhv_identity identity;
+	uint32_t vp;		      /* set after winhv_init(): the VP that calls; 0 at first */
 	uint32_t vp_count;	      /* VPs whose SynIC this guest may use */
 	struct winhv_pages hypercall; /* input page and output page */
 	bool is_hypercall_lost;	      /* one was not answered: it may use them for ever */
@@ -167,6 +168,33 @@ int winhv_hypercall_fast(
 int winhv_hypercall_rep(struct winhv *hv, uint16_t code, const void *header, size_t header_bytes,
 	const void *elements, size_t element_bytes, uint16_t reps, void *output,
 	size_t output_element_bytes, uint16_t *reps_done, uint16_t *status);
+
+/*
+ * Any hypercall, in any form. The list is `header` (fixed part, then `varhead_u64` quadwords
+ * of variable header), then `reps` elements. With is_fast it travels in registers: up to 16
+ * bytes in two of them, up to 112 with XMM0..5, which the hypervisor must offer; output then
+ * comes back behind the input, rounded up to 16 bytes, and needs some input.
+ */
+struct winhv_call {
+	uint16_t code;
+	bool is_fast;
+	uint16_t varhead_u64;
+	uint16_t reps; /* 0: a simple call */
+	const void *header;
+	size_t header_bytes; /* with the variable header; a multiple of 8 if elements follow */
+	const void *elements;
+	size_t element_bytes; /* of one; may be 0 */
+	void *output;
+	size_t output_bytes; /* of one element, for rep calls */
+};
+
+/*
+ * Make it; rep calls are continued as by winhv_hypercall_rep(). *reps_done (may be NULL for
+ * simple calls) and *status are set when 0 is returned. Errors: -VIRIDIAN_EINVAL (does not
+ * fit, or a fast list with reps that do not fit), and as above.
+ */
+int winhv_call(struct winhv *hv, const struct winhv_call *call, uint16_t *reps_done,
+	uint16_t *status);
 
 /* HvCallPostMessage, ≤ 240 bytes. Returns and errors as above. */
 int winhv_post_message(struct winhv *hv, uint32_t connection_id, uint32_t type, const void *payload,

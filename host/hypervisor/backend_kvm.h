@@ -19,6 +19,13 @@
 
 #define BACKEND_KVM_IOAPIC_PINS 24u
 
+/*
+ * Ports that the hypercall page writes to, 32 bits wide. Only OUT instructions at the right
+ * place in a page are taken for hypercalls; a device may have the same ports all the same.
+ */
+#define BACKEND_KVM_PORT_HYPERCALL 0xe4
+#define BACKEND_KVM_PORT_SIGNAL	   0xe8
+
 struct backend_kvm;
 
 /*
@@ -52,7 +59,9 @@ struct backend_kvm_callbacks {
 	void (*unwatch)(void *ctx, int fd);
 	/*
 	 * The VPs are to stop, and told to park; `detail` is DEBUG_EXIT's value or FAILED's KVM
-	 * exit reason. On the loop thread, once for each backend_kvm_start().
+	 * exit reason (low 32 bits) and KVM's further reason or an errno (high 32 bits). On the
+	 * loop thread, at most once for each backend_kvm_start(), and not after it has called
+	 * backend_kvm_start() again.
 	 */
 	void (*on_stop)(void *ctx, enum backend_kvm_stop stop, uint32_t vp, uint64_t detail);
 	void *ctx;
@@ -129,7 +138,6 @@ struct backend_kvm_statistics {
 	uint64_t interrupts_fd;			/* written to an irqfd */
 	uint64_t interrupts_ioctl;		/* by KVM_SIGNAL_MSI */
 };
-void backend_kvm_statistics_get(
-	struct backend_kvm *backend, struct backend_kvm_statistics *out);
+void backend_kvm_statistics_get(struct backend_kvm *backend, struct backend_kvm_statistics *out);
 
 #endif

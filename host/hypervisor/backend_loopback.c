@@ -10,6 +10,7 @@
 #include "host/limits.h"
 #include "protocol/loopback.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 
 #define ACCEPTS_PER_EVENT 4u
 #define BACKLOG		  8
+
+#define CPUID_POWER		      0x80000007u
+#define CPUID_POWER_EDX_INVARIANT_TSC (1u << 8)
 
 enum backend_state {
 	BACKEND_EMPTY,	   /* memory is fresh, a guest may come */
@@ -431,11 +435,33 @@ static void interrupt_assert(void *ctx, uint32_t vp, uint32_t sint, uint8_t vect
 		loopback_link_interrupt(&backend->link, vp, sint);
 }
 
+/* The guest is a process beside us: it reads the same TSC. */
+static uint64_t tsc_read(void *ctx)
+{
+	(void)ctx;
+	return __builtin_ia32_rdtsc();
+}
+
 static const struct partition_backend_ops partition_ops = {
 	.name = "loopback",
 	.interrupt_assert = interrupt_assert,
 	.has_xmm = true,
 };
+static const struct partition_backend_ops partition_ops_with_tsc = {
+	.name = "loopback",
+	.interrupt_assert = interrupt_assert,
+	.has_xmm = true,
+	.tsc_read = tsc_read,
+};
+
+/* Constant rate on all processors, and through their idle states. */
+static bool tsc_is_invariant(void)
+{
+	uint32_t eax, ebx, ecx, edx;
+
+	return __get_cpuid(CPUID_POWER, &eax, &ebx, &ecx, &edx) &&
+	       (edx & CPUID_POWER_EDX_INVARIANT_TSC);
+}
 
 int backend_loopback_create(struct partition *partition,
 	const struct backend_loopback_callbacks *callbacks, struct backend_loopback **out)
@@ -450,7 +476,8 @@ int backend_loopback_create(struct partition *partition,
 	backend->callbacks = *callbacks;
 	backend->guest_fd = -1;
 	backend->listen_fd = -1;
-	partition_backend_set(partition, &partition_ops, backend);
+	partition_backend_set(
+		partition, tsc_is_invariant() ? &partition_ops_with_tsc : &partition_ops, backend);
 	*out = backend;
 	return 0;
 }

@@ -28,8 +28,8 @@ struct enlightenments {
  * taken away from what stands before it by a "-" ("all,-stimer-direct"). 0; or -EINVAL, with
  * *unknown and *unknown_bytes naming the word that is none.
  */
-int enlightenments_parse(const char *text, struct enlightenments *out, const char **unknown,
-	size_t *unknown_bytes);
+int enlightenments_parse(
+	const char *text, struct enlightenments *out, const char **unknown, size_t *unknown_bytes);
 
 /* The name of row `i` of the table and one line about it; NULL behind the last. */
 const char *enlightenment_name(size_t i, const char **what);

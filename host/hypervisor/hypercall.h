@@ -8,6 +8,8 @@
  * This order (R-HCALL-015) reveals least: a call that the partition may not make is
  * refused before anything else about it is looked at. A handler gets private copies
  * of its parameters, of exactly the size in the table, and checks their values alone.
+ * The table is in hypercall_table.c, the checks are in hypercall.c, the handlers in
+ * hypercall_message.c, _vp.c, _ipi.c and _debug.c.
  *
  * Sources: TLFS, chapter "Hypercall interface"; R-HCALL rules of protocol/hypervisor.md.
  */
@@ -55,10 +57,26 @@ const char *hypercall_refusal_text(enum hypercall_refusal refusal);
 /* How often, since the partition was created. */
 uint64_t hypercall_refusals(const struct partition *partition, enum hypercall_refusal refusal);
 
-#define HYPERCALL_FAST 0x1u /* may pass parameters in two registers */
-#define HYPERCALL_XMM  0x2u /* and in XMM registers, in and out */
+#define HYPERCALL_FAST	   0x1u /* may pass parameters in two registers */
+#define HYPERCALL_XMM	   0x2u /* and in XMM registers, in and out */
+#define HYPERCALL_VARIABLE 0x4u /* takes a variable header */
+#define HYPERCALL_DATA	   0x8u /* data follows the input: the handler knows how much */
 
-/* One hypercall. Exactly one of `simple` and `rep` is set. */
+/* A call whose form has been checked. Pointers are to private copies. */
+struct hypercall_context {
+	struct partition *partition;
+	uint32_t vp;	       /* the caller */
+	const uint8_t *header; /* input_bytes of the row */
+	const uint8_t *variable;
+	uint16_t variable_words; /* of 8 bytes */
+	const uint8_t *data;	 /* HYPERCALL_DATA: what is left of the page behind the input */
+	size_t data_bytes;
+};
+
+/*
+ * One hypercall. Exactly one of `simple`, `rep` and `list` is set. They return HV_STATUS_*.
+ * Inputs are at most a page, so that every call is short enough to be carried out at once.
+ */
 struct hypercall_row {
 	uint16_t code;
 	uint16_t flags;		       /* HYPERCALL_* */
@@ -67,14 +85,21 @@ struct hypercall_row {
 	uint16_t output_bytes;	       /* of a simple call */
 	uint16_t element_bytes;	       /* of a rep call's input list */
 	uint16_t output_element_bytes; /* of a rep call's output list */
-	uint16_t (*simple)(
-		struct partition *partition, uint32_t vp, const uint8_t *input, uint8_t *output);
-	/* One element. */
-	uint16_t (*rep)(struct partition *partition, uint32_t vp, const uint8_t *header,
-		const uint8_t *element, uint8_t *output);
+	/* What else must be so for the partition to make the call; NULL: nothing. */
+	bool (*is_offered)(const struct partition *partition);
+	uint16_t (*simple)(const struct hypercall_context *call, uint8_t *output);
+	/* A rep call, one element. */
+	uint16_t (*rep)(
+		const struct hypercall_context *call, const uint8_t *element, uint8_t *output);
+	/* A rep call whose elements are carried out together: all of them, or none. */
+	uint16_t (*list)(const struct hypercall_context *call);
 };
 
 /* The table, sorted by code. */
 const struct hypercall_row *hypercall_table(size_t *count);
+/* The row of a call, or NULL. */
+const struct hypercall_row *hypercall_find(uint16_t code);
+/* The privilege that a call needs, be it provided or not; 0: none. */
+uint64_t hypercall_privilege(uint16_t code);
 
 #endif

@@ -14,7 +14,10 @@
 
 #define IO_SPACE_RANGES_MAX 64u
 
-/* An access of `bytes` (1, 2, 4, 8) at `offset` into the range; it lies wholly inside. */
+/*
+ * An access of `bytes` (1, 2, 4, 8) at `offset` into the range; it lies wholly inside. The value
+ * fits in `bytes`; of what is read only these count. NULL: reads as ones, ignores writes.
+ */
 struct io_device_ops {
 	const char *name; /* "serial port" */
 	uint64_t (*read)(void *ctx, uint64_t offset, unsigned bytes);
@@ -39,8 +42,8 @@ int io_space_add(struct io_space *space, uint64_t base, uint64_t bytes,
 void io_space_remove(struct io_space *space, uint64_t base);
 
 /*
- * An access that a VP makes. One that straddles the end of a range, or meets none, reads as
- * ones and writes nothing.
+ * An access that a VP makes. One that straddles the end of a range, or meets none, or has
+ * another size, reads as ones and writes nothing.
  */
 uint64_t io_space_read(struct io_space *space, uint64_t address, unsigned bytes);
 void io_space_write(struct io_space *space, uint64_t address, unsigned bytes, uint64_t value);

@@ -35,12 +35,26 @@ int guest_memfd_create(const char *name, uint64_t bytes)
 	return fd;
 }
 
-int guest_memory_init(struct guest_memory *memory, uint64_t bytes)
+static void region_add(
+	struct guest_memory *memory, uint64_t gpa, uint64_t bytes, uint8_t *host, uint64_t offset)
+{
+	memory->regions[memory->region_count++] = (struct guest_memory_region){
+		.gpa = gpa,
+		.bytes = bytes,
+		.host = host + offset,
+		.offset = offset,
+	};
+}
+
+int guest_memory_init(struct guest_memory *memory, uint64_t bytes, uint64_t low_bytes)
 {
 	memset(memory, 0, sizeof *memory);
 	memory->fd = -1;
-	if (bytes == 0 || bytes % GUEST_PAGE_BYTES != 0 || bytes > SIZE_MAX)
+	if (bytes == 0 || bytes % GUEST_PAGE_BYTES != 0 || bytes > SIZE_MAX ||
+		low_bytes % GUEST_PAGE_BYTES != 0 || low_bytes > GUEST_MEMORY_HIGH_GPA)
 		return -EINVAL;
+	if (low_bytes == 0 || low_bytes > bytes)
+		low_bytes = bytes;
 
 	const int fd = guest_memfd_create("viridian-memory", bytes);
 	if (fd < 0)
@@ -58,8 +72,9 @@ int guest_memory_init(struct guest_memory *memory, uint64_t bytes)
 		return -ENOMEM;
 	}
 	memory->fd = fd;
-	memory->region_count = 1;
-	memory->regions[0] = (struct guest_memory_region){.bytes = bytes, .host = host};
+	region_add(memory, 0, low_bytes, host, 0);
+	if (bytes > low_bytes)
+		region_add(memory, GUEST_MEMORY_HIGH_GPA, bytes - low_bytes, host, low_bytes);
 	return 0;
 }
 

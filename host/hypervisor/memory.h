@@ -39,11 +39,16 @@ struct guest_memory {
 	struct guest_memory_region regions[GUEST_MEMORY_REGIONS_MAX];
 };
 
+/* Where memory goes on behind the hole for devices. */
+#define GUEST_MEMORY_HIGH_GPA (1ull << 32)
+
 /*
- * Create `bytes` of zeroed memory at GPA 0. Returns 0, -EINVAL if bytes is 0 or no
- * page multiple, or the negative errno of memfd_create, ftruncate or mmap.
+ * Create `bytes` of zeroed memory: `low_bytes` of it from GPA 0, the rest from
+ * GUEST_MEMORY_HIGH_GPA up; low_bytes 0: all of it from GPA 0. One host mapping, one region
+ * for each part. Returns 0, -EINVAL if a size is no page multiple, bytes is 0 or low_bytes
+ * more than 4 GiB, or the negative errno of memfd_create, ftruncate or mmap.
  */
-int guest_memory_init(struct guest_memory *memory, uint64_t bytes);
+int guest_memory_init(struct guest_memory *memory, uint64_t bytes, uint64_t low_bytes);
 
 /* Unmap and close. Mappings made by guest_memory_ring_map() must be gone. */
 void guest_memory_destroy(struct guest_memory *memory);

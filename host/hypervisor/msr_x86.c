@@ -7,6 +7,7 @@
  * Reserved bits are stored and read back (RsvdP), as the TLFS asks.
  */
 #include "host/hypervisor/partition_internal.h"
+#include "host/hypervisor/timers.h"
 
 #include <string.h>
 
@@ -68,13 +69,13 @@ static uint64_t zero_read(const struct access *access)
 static bool reset_write(const struct access *access, uint64_t value)
 {
 	if (value & HV_RESET_NOW)
-		partition_reset(access->partition);
+		partition_reset_request(access->partition, access->vp);
 	return true;
 }
 
 static uint64_t time_ref_count_read(const struct access *access)
 {
-	return partition_time_100ns(access->partition);
+	return partition_time(access->partition);
 }
 
 static uint64_t reference_tsc_read(const struct access *access)
@@ -85,15 +86,16 @@ static uint64_t reference_tsc_read(const struct access *access)
 static bool reference_tsc_write(const struct access *access, uint64_t value)
 {
 	struct partition *partition = access->partition;
+	struct overlay *page = &partition->reference_tsc_page;
 
-	/*
-	 * The page stays all zeros: sequence 0 tells the guest to read TIME_REF_COUNT. An
-	 * address that is no memory does not fault; there is just no page to see.
-	 */
+	/* An address that is no memory does not fault; there is just no page to see. */
 	partition->reference_tsc = value;
-	if (!overlay_set(&partition->reference_tsc_page, &partition->memory,
-		    value & HV_MSR_PAGE_ENABLE, value & HV_MSR_PAGE_ADDRESS_MASK))
-		overlay_set(&partition->reference_tsc_page, &partition->memory, false, 0);
+	if (!overlay_set(page, &partition->memory, value & HV_MSR_PAGE_ENABLE,
+		    value & HV_MSR_PAGE_ADDRESS_MASK))
+		overlay_set(page, &partition->memory, false, 0);
+	if (page->is_on)
+		reference_time_page_write(
+			&partition->time, overlay_contents(page, &partition->memory));
 	return true;
 }
 
@@ -138,7 +140,9 @@ static bool crash_control_write(const struct access *access, uint64_t value)
 		crash.message_bytes = (size_t)bytes;
 	}
 	partition->statistics.crashes++;
-	if (partition->crash_fn)
+	if (partition->is_threaded)
+		deferral_crash(partition, &crash);
+	else if (partition->crash_fn)
 		partition->crash_fn(partition->crash_ctx, &crash);
 	return true;
 }
@@ -203,6 +207,97 @@ static bool sint_write(const struct access *access, uint64_t value)
 	return synic_sint_write(access->partition, access->vp, access->index, value);
 }
 
+/* ---- timers -------------------------------------------------------------------------------- */
+
+/* STIMER0_CONFIG, STIMER0_COUNT, STIMER1_CONFIG, ... */
+static uint64_t stimer_read(const struct access *access)
+{
+	const struct stimer *timer = &access->partition->vps[access->vp].timers[access->index / 2];
+
+	return access->index % 2 == 0 ? timer->config : timer->count;
+}
+
+static bool stimer_write(const struct access *access, uint64_t value)
+{
+	return access->index % 2 == 0 ? timers_config_write(access->partition, access->vp,
+						access->index / 2, value)
+				      : timers_count_write(access->partition, access->vp,
+						access->index / 2, value);
+}
+
+/* ---- the VP and its APIC ------------------------------------------------------------------- */
+
+static uint64_t run_time_read(const struct access *access)
+{
+	return access->partition->backend->run_time_100ns(
+		access->partition->backend_ctx, access->vp);
+}
+
+static uint64_t guest_idle_read(const struct access *access)
+{
+	access->partition->backend->vp_idle(access->partition->backend_ctx, access->vp);
+	return 0;
+}
+
+static uint64_t apic_read(const struct access *access, enum partition_apic_register which)
+{
+	return access->partition->backend->apic_read(
+		access->partition->backend_ctx, access->vp, which);
+}
+
+static void apic_write(
+	const struct access *access, enum partition_apic_register which, uint64_t value)
+{
+	access->partition->backend->apic_write(
+		access->partition->backend_ctx, access->vp, which, value);
+}
+
+static bool eoi_write(const struct access *access, uint64_t value)
+{
+	apic_write(access, PARTITION_APIC_EOI, (uint32_t)value);
+	synic_service(access->partition, access->vp); /* R-SYNIC-006 */
+	return true;
+}
+
+static uint64_t icr_read(const struct access *access)
+{
+	return apic_read(access, PARTITION_APIC_ICR);
+}
+
+static bool icr_write(const struct access *access, uint64_t value)
+{
+	apic_write(access, PARTITION_APIC_ICR, value);
+	return true;
+}
+
+static uint64_t tpr_read(const struct access *access)
+{
+	return apic_read(access, PARTITION_APIC_TPR) & HV_TPR_MASK;
+}
+
+static bool tpr_write(const struct access *access, uint64_t value)
+{
+	apic_write(access, PARTITION_APIC_TPR, value & HV_TPR_MASK);
+	return true;
+}
+
+static uint64_t assist_read(const struct access *access)
+{
+	return access->partition->vps[access->vp].assist;
+}
+
+static bool assist_write(const struct access *access, uint64_t value)
+{
+	struct partition_vp *vp = &access->partition->vps[access->vp];
+
+	/* The page stays zero: "no EOI required" is never set, which is always right. */
+	if (!overlay_set(&vp->assist_page, &access->partition->memory, value & HV_MSR_PAGE_ENABLE,
+		    value & HV_MSR_PAGE_ADDRESS_MASK))
+		return false;
+	vp->assist = value;
+	return true;
+}
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -216,12 +311,23 @@ static const struct msr_row table[] = {
 		"VP_INDEX", vp_index_read, NULL},
 	{HV_X64_MSR_RESET, 1, 0, 0, P(ACCESS_RESET),
 		"RESET", zero_read, reset_write},
+	{HV_X64_MSR_VP_RUNTIME, 1, HV_REGISTER_VP_RUNTIME, 0, P(ACCESS_VP_RUNTIME),
+		"VP_RUNTIME", run_time_read, NULL},
 	{HV_X64_MSR_TIME_REF_COUNT, 1, HV_REGISTER_TIME_REF_COUNT, 0, P(ACCESS_REFERENCE_COUNTER),
 		"TIME_REF_COUNT", time_ref_count_read, NULL},
 	{HV_X64_MSR_REFERENCE_TSC, 1, HV_REGISTER_REFERENCE_TSC, 0, P(ACCESS_REFERENCE_TSC),
 		"REFERENCE_TSC", reference_tsc_read, reference_tsc_write},
 	{HV_X64_MSR_TSC_FREQUENCY, 2, HV_REGISTER_TSC_FREQUENCY, HV_FEATURE_FREQUENCIES,
 		P(ACCESS_FREQUENCIES), "TSC_FREQUENCY, APIC_FREQUENCY", frequency_read, NULL},
+	/* Of the VP that asks: no register name, by which one could ask for another. */
+	{HV_X64_MSR_EOI, 1, 0, 0, P(ACCESS_INTERRUPT_CONTROL),
+		"EOI", NULL, eoi_write},
+	{HV_X64_MSR_ICR, 1, 0, 0, P(ACCESS_INTERRUPT_CONTROL),
+		"ICR", icr_read, icr_write},
+	{HV_X64_MSR_TPR, 1, 0, 0, P(ACCESS_INTERRUPT_CONTROL),
+		"TPR", tpr_read, tpr_write},
+	{HV_X64_MSR_VP_ASSIST_PAGE, 1, HV_REGISTER_VP_ASSIST_PAGE, 0,
+		P(ACCESS_INTERRUPT_CONTROL), "VP_ASSIST_PAGE", assist_read, assist_write},
 	{HV_X64_MSR_SCONTROL, 1, HV_REGISTER_SCONTROL, 0, P(ACCESS_SYNIC),
 		"SCONTROL", scontrol_read, scontrol_write},
 	{HV_X64_MSR_SVERSION, 1, HV_REGISTER_SVERSION, 0, P(ACCESS_SYNIC),
@@ -234,6 +340,10 @@ static const struct msr_row table[] = {
 		"EOM", zero_read, eom_write},
 	{HV_X64_MSR_SINT0, HV_SINT_COUNT, HV_REGISTER_SINT0, 0, P(ACCESS_SYNIC),
 		"SINT0..15", sint_read, sint_write},
+	{HV_X64_MSR_STIMER0_CONFIG, 2 * HV_STIMER_COUNT, HV_REGISTER_STIMER0_CONFIG, 0,
+		P(ACCESS_SYNTHETIC_TIMERS), "STIMER0..3_CONFIG, _COUNT", stimer_read, stimer_write},
+	{HV_X64_MSR_GUEST_IDLE, 1, 0, HV_FEATURE_GUEST_IDLE, P(ACCESS_GUEST_IDLE),
+		"GUEST_IDLE", guest_idle_read, NULL},
 	{HV_X64_MSR_CRASH_P0, 5, HV_REGISTER_CRASH_P0, HV_FEATURE_GUEST_CRASH_MSRS, 0,
 		"CRASH_P0..4", crash_parameter_read, crash_parameter_write},
 	{HV_X64_MSR_CRASH_CTL, 1, HV_REGISTER_CRASH_CTL, HV_FEATURE_GUEST_CRASH_MSRS, 0,
@@ -255,42 +365,51 @@ static const struct msr_row *row_find(
 					: msr >= row->msr && msr - row->msr < row->count;
 		if (!is_it)
 			continue;
-		const bool is_offered = (partition->privileges & row->privilege) ==
-						row->privilege &&
-					(partition->features & row->feature) == row->feature;
+		const bool is_offered =
+			(partition->promises.privileges & row->privilege) == row->privilege &&
+			(partition->promises.features & row->feature) == row->feature;
 		return is_offered ? row : NULL;
 	}
 	return NULL;
 }
 
-static enum partition_fault fault(struct partition *partition)
+static bool read_locked(struct partition *partition, uint32_t vp, uint32_t msr, uint64_t *value)
 {
-	partition->statistics.msr_faults++;
-	return PARTITION_FAULT_GP;
+	const struct msr_row *row = row_find(partition, msr, 0);
+
+	if (vp >= partition->vp_count || !row || !row->read)
+		return false;
+	*value = row->read(&(struct access){partition, vp, msr - row->msr});
+	return true;
+}
+
+static bool write_locked(struct partition *partition, uint32_t vp, uint32_t msr, uint64_t value)
+{
+	const struct msr_row *row = row_find(partition, msr, 0);
+
+	return vp < partition->vp_count && row && row->write &&
+	       row->write(&(struct access){partition, vp, msr - row->msr}, value);
 }
 
 enum partition_fault partition_msr_read(
 	struct partition *partition, uint32_t vp, uint32_t msr, uint64_t *value)
 {
-	const struct msr_row *row = row_find(partition, msr, 0);
-
 	*value = 0;
-	if (vp >= partition->vp_count || !row || !row->read)
-		return fault(partition);
-	*value = row->read(&(struct access){partition, vp, msr - row->msr});
-	return PARTITION_FAULT_NONE;
+	partition_lock(partition);
+	const bool is_done = read_locked(partition, vp, msr, value);
+	partition->statistics.msr_faults += !is_done;
+	partition_unlock(partition);
+	return is_done ? PARTITION_FAULT_NONE : PARTITION_FAULT_GP;
 }
 
 enum partition_fault partition_msr_write(
 	struct partition *partition, uint32_t vp, uint32_t msr, uint64_t value)
 {
-	const struct msr_row *row = row_find(partition, msr, 0);
-
-	if (vp >= partition->vp_count || !row || !row->write)
-		return fault(partition);
-	if (!row->write(&(struct access){partition, vp, msr - row->msr}, value))
-		return fault(partition);
-	return PARTITION_FAULT_NONE;
+	partition_lock(partition);
+	const bool is_done = write_locked(partition, vp, msr, value);
+	partition->statistics.msr_faults += !is_done;
+	partition_unlock(partition);
+	return is_done ? PARTITION_FAULT_NONE : PARTITION_FAULT_GP;
 }
 
 /* ---- by register name ---------------------------------------------------------------------- */

@@ -4,24 +4,15 @@
  * partition.h.
  */
 #include "host/hypervisor/partition_internal.h"
+#include "host/hypervisor/timers.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* What every partition may do; what depends on the machine is added by privileges_update(). */
-#define PRIVILEGES                                                                                 \
-	(HV_PRIVILEGE_ACCESS_REFERENCE_COUNTER | HV_PRIVILEGE_ACCESS_SYNIC |                       \
-		HV_PRIVILEGE_ACCESS_HYPERCALL_MSRS | HV_PRIVILEGE_ACCESS_VP_INDEX |                \
-		HV_PRIVILEGE_ACCESS_RESET | HV_PRIVILEGE_ACCESS_REFERENCE_TSC |                    \
-		HV_PRIVILEGE_POST_MESSAGES | HV_PRIVILEGE_SIGNAL_EVENTS |                          \
-		HV_PRIVILEGE_ACCESS_VP_REGISTERS | HV_PRIVILEGE_ENABLE_EXTENDED_HYPERCALLS)
-#define FEATURES                                                                                   \
-	(HV_FEATURE_GUEST_CRASH_MSRS | HV_FEATURE_SINT_POLLING | HV_FEATURE_HYPERCALL_MSR_LOCK)
-
 #define OVERLAYS_OF_PARTITION 2u
-#define OVERLAYS_OF_VP	      2u
+#define OVERLAYS_OF_VP	      3u
 
 /* MOV EAX, 2 (HV_STATUS_INVALID_HYPERCALL_CODE); XOR EDX, EDX; RET */
 static const uint8_t no_hypercall_code[] = {0xb8, 0x02, 0x00, 0x00, 0x00, 0x31, 0xd2, 0xc3};
@@ -36,21 +27,6 @@ static uint64_t monotonic_ns(void *ctx)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void privileges_update(struct partition *partition)
-{
-	partition->privileges = PRIVILEGES;
-	partition->features = FEATURES;
-	if (partition->config.tsc_hz && partition->config.apic_hz) {
-		partition->privileges |= HV_PRIVILEGE_ACCESS_FREQUENCIES;
-		partition->features |= HV_FEATURE_FREQUENCIES;
-	}
-	if (partition->backend && partition->backend->has_xmm) {
-		partition->privileges |= HV_PRIVILEGE_FAST_HYPERCALL_OUTPUT;
-		partition->features |= HV_FEATURE_XMM_HYPERCALL_INPUT |
-				       HV_FEATURE_XMM_HYPERCALL_OUTPUT;
-	}
-}
-
 /* ---- creation and reset -------------------------------------------------------------------- */
 
 static void overlays_hand_out(struct partition *partition)
@@ -63,6 +39,7 @@ static void overlays_hand_out(struct partition *partition)
 	for (uint32_t vp = 0; vp < partition->vp_count; vp++) {
 		partition->vps[vp].synic.messages.page = page;
 		partition->vps[vp].synic.events.page = page + GUEST_PAGE_BYTES;
+		partition->vps[vp].assist_page.page = page + 2 * GUEST_PAGE_BYTES;
 		page += OVERLAYS_OF_VP * GUEST_PAGE_BYTES;
 	}
 }
@@ -81,12 +58,29 @@ static void registers_reset(struct partition *partition)
 	partition->reference_tsc = 0;
 	memset(partition->crash, 0, sizeof partition->crash);
 	for (uint32_t vp = 0; vp < partition->vp_count; vp++) {
+		overlay_off(partition, &partition->vps[vp].assist_page);
+		partition->vps[vp].assist = 0;
 		overlay_off(partition, &partition->vps[vp].synic.events);
 		overlay_off(partition, &partition->vps[vp].synic.messages);
 		synic_reset(&partition->vps[vp].synic);
+		for (uint32_t sint = 0; sint < HV_SINT_COUNT; sint++)
+			synic_sint_tell(partition, vp, sint);
 	}
+	timers_reset(partition);
 	overlay_off(partition, &partition->reference_tsc_page);
 	overlay_off(partition, &partition->hypercall_page);
+}
+
+static struct enlightenments asked(const struct partition_config *config)
+{
+	struct enlightenments all;
+	const char *unknown;
+	size_t unknown_bytes;
+
+	if (config->enlightenments)
+		return *config->enlightenments;
+	(void)enlightenments_parse("all", &all, &unknown, &unknown_bytes);
+	return all;
 }
 
 int partition_create(const struct partition_config *config, struct partition **out)
@@ -104,7 +98,8 @@ int partition_create(const struct partition_config *config, struct partition **o
 	partition->overlay_pages = calloc(overlays, GUEST_PAGE_BYTES);
 	int error = partition->overlay_pages ? 0 : -ENOMEM;
 	if (!error)
-		error = guest_memory_init(&partition->memory, config->memory_bytes);
+		error = guest_memory_init(
+			&partition->memory, config->memory_bytes, config->memory_low_bytes);
 	if (error) {
 		free(partition->overlay_pages);
 		free(partition);
@@ -112,14 +107,21 @@ int partition_create(const struct partition_config *config, struct partition **o
 	}
 
 	partition->config = *config;
+	pthread_mutex_init(&partition->lock, NULL);
+	partition->loop_thread = pthread_self();
 	if (!partition->config.clock_ns)
 		partition->config.clock_ns = monotonic_ns;
-	partition->start_ns = partition->config.clock_ns(partition->config.clock_ctx);
+	reference_time_use_clock(
+		&partition->time, partition->config.clock_ns(partition->config.clock_ctx), 0);
 	partition->vp_count = config->vp_count;
 	overlays_hand_out(partition);
 	for (uint32_t vp = 0; vp < partition->vp_count; vp++)
 		synic_reset(&partition->vps[vp].synic);
-	privileges_update(partition);
+	partition->timers_due = STIMER_NEVER;
+	timers_reset(partition);
+	partition->asked = asked(config);
+	partition->config.enlightenments = &partition->asked;
+	partition_promises_update(partition);
 	*out = partition;
 	return 0;
 }
@@ -128,28 +130,82 @@ void partition_destroy(struct partition *partition)
 {
 	if (!partition)
 		return;
+	partition->config.timer_set = NULL;
+	partition->backend = NULL;
 	registers_reset(partition);
 	port_table_destroy(&partition->message_ports);
 	port_table_destroy(&partition->event_ports);
 	guest_memory_destroy(&partition->memory);
 	free(partition->overlay_pages);
+	pthread_mutex_destroy(&partition->lock);
 	free(partition);
+}
+
+/* Tell the backend of every event port that there is. */
+static void event_ports_tell(const struct partition *partition, bool is_there)
+{
+	const struct port_table *table = &partition->event_ports;
+
+	if (!partition->backend || !partition->backend->event_port_changed)
+		return;
+	for (uint32_t i = 0; i < table->capacity; i++)
+		if (table->slots[i].key != 0)
+			partition->backend->event_port_changed(
+				partition->backend_ctx, table->slots[i].key - 1, is_there);
+}
+
+/* Count reference time by the TSC, if the backend can read it; it goes on from `now`. */
+static void time_source_choose(struct partition *partition, uint64_t now)
+{
+	const struct partition_config *config = &partition->config;
+	const struct partition_backend_ops *backend = partition->backend;
+
+	if (!backend || !backend->tsc_read ||
+		!reference_time_use_tsc(&partition->time, config->tsc_hz,
+			backend->tsc_read(partition->backend_ctx), now))
+		reference_time_use_clock(
+			&partition->time, config->clock_ns(config->clock_ctx), now);
+	if (partition->reference_tsc_page.is_on)
+		reference_time_page_write(&partition->time,
+			overlay_contents(&partition->reference_tsc_page, &partition->memory));
 }
 
 void partition_backend_set(
 	struct partition *partition, const struct partition_backend_ops *ops, void *ctx)
 {
+	const uint64_t now = partition_time(partition);
+
+	deferral_clear(partition);
+	event_ports_tell(partition, false);
 	partition->backend = ops;
 	partition->backend_ctx = ctx;
-	privileges_update(partition);
+	partition->is_threaded = ops && ops->has_vp_threads;
+	time_source_choose(partition, now);
+	partition_promises_update(partition);
+	event_ports_tell(partition, true);
 }
 
 void partition_reset(struct partition *partition)
 {
+	partition_lock(partition);
 	registers_reset(partition);
+	deferral_clear(partition);
 	partition->statistics.resets++;
+	partition_unlock(partition);
 	for (unsigned i = 0; i < partition->reset_observer_count; i++)
 		partition->reset_observers[i].fn(partition->reset_observers[i].ctx);
+}
+
+void partition_reset_request(struct partition *partition, uint32_t vp)
+{
+	const struct partition_backend_ops *backend = partition->backend;
+
+	if (backend && backend->reset_request)
+		backend->reset_request(partition->backend_ctx, vp);
+	else if (partition->is_threaded)
+		deferral_reset(partition);
+	else
+		partition_reset(partition);
 }
 
 int partition_reset_observer_add(struct partition *partition, partition_reset_fn fn, void *ctx)
@@ -193,16 +249,30 @@ uint32_t partition_vp_count(const struct partition *partition)
 	return partition->vp_count;
 }
 
+uint64_t partition_time(const struct partition *partition)
+{
+	const struct partition_config *config = &partition->config;
+
+	return partition->time.counts_tsc
+		       ? reference_time_of_tsc(&partition->time,
+				 partition->backend->tsc_read(partition->backend_ctx))
+		       : reference_time_of_clock(
+				 &partition->time, config->clock_ns(config->clock_ctx));
+}
+
 uint64_t partition_time_100ns(struct partition *partition)
 {
-	const uint64_t now = partition->config.clock_ns(partition->config.clock_ctx);
-
-	return (now - partition->start_ns) / 100;
+	partition_lock(partition);
+	const uint64_t now = partition_time(partition);
+	partition_unlock(partition);
+	return now;
 }
 
 void partition_statistics_get(const struct partition *partition, struct partition_statistics *out)
 {
+	partition_lock(partition);
 	*out = partition->statistics;
+	partition_unlock(partition);
 }
 
 bool partition_hypercall_page_update(
@@ -227,12 +297,21 @@ bool partition_hypercall_page_update(
 
 /* ---- ports --------------------------------------------------------------------------------- */
 
+static void event_port_tell(const struct partition *partition, uint32_t id, bool is_there)
+{
+	if (partition->backend && partition->backend->event_port_changed)
+		partition->backend->event_port_changed(partition->backend_ctx, id, is_there);
+}
+
 int partition_message_port_add(
 	struct partition *partition, uint32_t connection_id, partition_message_fn fn, void *ctx)
 {
 	const struct port port = {.fn.message = fn, .ctx = ctx};
 
-	return port_table_add(&partition->message_ports, connection_id, &port);
+	partition_lock(partition);
+	const int error = port_table_add(&partition->message_ports, connection_id, &port);
+	partition_unlock(partition);
+	return error;
 }
 
 int partition_event_port_add(struct partition *partition, uint32_t connection_id,
@@ -240,33 +319,86 @@ int partition_event_port_add(struct partition *partition, uint32_t connection_id
 {
 	const struct port port = {.fn.event = fn, .flag_count = flag_count, .ctx = ctx};
 
-	return port_table_add(&partition->event_ports, connection_id, &port);
+	partition_lock(partition);
+	const int error = port_table_add(&partition->event_ports, connection_id, &port);
+	if (!error)
+		event_port_tell(partition, connection_id, true);
+	partition_unlock(partition);
+	return error;
 }
 
 void partition_message_port_remove(struct partition *partition, uint32_t connection_id)
 {
+	partition_lock(partition);
 	port_table_remove(&partition->message_ports, connection_id);
+	partition_unlock(partition);
 }
 
 void partition_event_port_remove(struct partition *partition, uint32_t connection_id)
 {
-	port_table_remove(&partition->event_ports, connection_id);
+	partition_lock(partition);
+	if (port_table_find(&partition->event_ports, connection_id)) {
+		event_port_tell(partition, connection_id, false);
+		deferral_port_gone(partition, connection_id);
+		port_table_remove(&partition->event_ports, connection_id);
+	}
+	partition_unlock(partition);
+}
+
+/* The port that a signal is for, counted; or NULL with *status. */
+static struct port *signalled_port(
+	struct partition *partition, uint32_t connection_id, uint16_t flag, uint16_t *status)
+{
+	struct port *port = port_table_find(&partition->event_ports, connection_id);
+
+	*status = HV_STATUS_SUCCESS;
+	if (!port) {
+		partition->statistics.signals_unknown++;
+		/* An id that is no event port may still be a message port: the kind is wrong. */
+		*status = port_table_find(&partition->message_ports, connection_id)
+				  ? HV_STATUS_INVALID_PORT_ID
+				  : HV_STATUS_INVALID_CONNECTION_ID;
+		return NULL;
+	}
+	if (flag >= port->flag_count) {
+		*status = HV_STATUS_INVALID_PARAMETER;
+		return NULL;
+	}
+	partition->statistics.events_signalled++;
+	return port;
+}
+
+uint16_t partition_signal_locked(struct partition *partition, uint32_t connection_id, uint16_t flag)
+{
+	uint16_t status;
+	struct port *port = signalled_port(partition, connection_id, flag, &status);
+
+	if (port && partition->is_threaded)
+		deferral_signal(partition, port, flag);
+	else if (port)
+		port->fn.event(port->ctx, connection_id, flag);
+	return status;
 }
 
 uint16_t partition_signal(struct partition *partition, uint32_t connection_id, uint16_t flag)
 {
-	const struct port *port = port_table_find(&partition->event_ports, connection_id);
+	uint16_t status;
 
-	if (!port) {
-		partition->statistics.signals_unknown++;
-		/* An id that is no event port may still be a message port: the kind is wrong. */
-		return port_table_find(&partition->message_ports, connection_id)
-			       ? HV_STATUS_INVALID_PORT_ID
-			       : HV_STATUS_INVALID_CONNECTION_ID;
+	if (!partition->is_threaded)
+		return partition_signal_locked(partition, connection_id, flag);
+	if (!pthread_equal(pthread_self(), partition->loop_thread)) {
+		partition_lock(partition);
+		status = partition_signal_locked(partition, connection_id, flag);
+		partition_unlock(partition);
+		return status;
 	}
-	if (flag >= port->flag_count)
-		return HV_STATUS_INVALID_PARAMETER;
-	partition->statistics.events_signalled++;
-	port->fn.event(port->ctx, connection_id, flag);
-	return HV_STATUS_SUCCESS;
+
+	/* Nobody has to be woken, and nobody holds the lock above us: tell it now. */
+	partition_lock(partition);
+	const struct port *found = signalled_port(partition, connection_id, flag, &status);
+	const struct port port = found ? *found : (struct port){0};
+	partition_unlock(partition);
+	if (found)
+		port.fn.event(port.ctx, connection_id, flag);
+	return status;
 }

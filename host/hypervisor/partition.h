@@ -55,6 +55,11 @@ struct partition_backend_ops {
 	bool has_xmm;
 	/* SINT `sint` of VP `vp` is to be raised with `vector`; edge, cheap, may coalesce. */
 	void (*interrupt_assert)(void *ctx, uint32_t vp, uint32_t sint, uint8_t vector);
+	/*
+	 * The SINT register of a VP was written (or reset): for a backend that has routes to
+	 * prepare, or that ends interrupts by itself (HV_SINT_AUTO_EOI). May be NULL.
+	 */
+	void (*sint_changed)(void *ctx, uint32_t vp, uint32_t sint, uint64_t value);
 	/* Fixed, edge interrupt `vector` to each VP of the mask: IPIs, timers in direct mode. */
 	void (*vector_assert)(void *ctx, uint64_t vps, uint8_t vector);
 	/*
@@ -63,8 +68,9 @@ struct partition_backend_ops {
 	 */
 	void (*tlb_flush)(void *ctx, uint32_t vp, uint64_t vps);
 	/*
-	 * TSC as the guest reads it on any VP, now: constant rate tsc_hz, the same on all VPs.
-	 * The partition's reference time then counts in it, and the reference TSC page is valid.
+	 * TSC as the guest reads it on any VP, now: constant rate tsc_hz, the same on all VPs,
+	 * going on when VPs are reset. The partition's reference time then counts in it, and the
+	 * reference TSC page is valid.
 	 */
 	uint64_t (*tsc_read)(void *ctx);
 	/* ICR (64 bits: destination high), TPR (8 bits) and EOI of the VP's own APIC. */
@@ -114,7 +120,8 @@ struct partition_config {
 	 * [any thread], lock held: re-arm a timerfd, no more. NULL: no synthetic timers.
 	 */
 	void (*timer_set)(void *ctx, uint64_t deadline_ns);
-	/* partition_dispatch() is wanted. [any thread]: write an eventfd. NULL without VP threads. */
+	/* partition_dispatch() is wanted. [any thread]: write an eventfd. NULL without VP threads.
+	 */
 	void (*wake)(void *ctx);
 	void *driver_ctx; /* of timer_set and wake */
 	/* What the guest says by HvCallPostDebugData; NULL: not offered. Loop thread. */
@@ -124,7 +131,13 @@ struct partition_config {
 
 /* Create a partition with zeroed memory. 0, -EINVAL, -ENOMEM or another negative errno. */
 int partition_create(const struct partition_config *config, struct partition **out);
+/* Its backend and its VP threads must be gone. Calls nothing of the config. */
 void partition_destroy(struct partition *partition);
+/*
+ * Give it a backend (`ops` and `ctx` are borrowed), or take it away (NULL), while no VP runs.
+ * Event ports that there are already are told to the new one, and taken from the old. What
+ * waits to be told is dropped. Reference time goes on.
+ */
 void partition_backend_set(
 	struct partition *partition, const struct partition_backend_ops *ops, void *ctx);
 
@@ -138,7 +151,11 @@ uint64_t partition_time_100ns(struct partition *partition);
 
 /* Expire the synthetic timers that are due, and set the next deadline. */
 void partition_timers_run(struct partition *partition);
-/* Tell what VP threads have left to be told. Calls ports and observers. */
+/*
+ * Tell what VP threads have left to be told. Calls ports and observers. A port that refuses
+ * a message (HV_STATUS_INSUFFICIENT_BUFFERS) gets it again at the next call, first; other
+ * statuses the guest, which was told that the message was accepted, does not see.
+ */
 void partition_dispatch(struct partition *partition);
 
 /*
@@ -158,7 +175,10 @@ struct partition_crash {
 	const char *message; /* not NUL-terminated, any bytes; valid during the call; or NULL */
 	size_t message_bytes;
 };
-/* Called at each CRASH_CTL write with HV_CRASH_NOTIFY. One observer. */
+/*
+ * Called at each CRASH_CTL write with HV_CRASH_NOTIFY; of those that VP threads leave to be
+ * told, up to LIMIT_DEFERRED_CRASHES at a time. One observer.
+ */
 typedef void (*partition_crash_fn)(void *ctx, const struct partition_crash *crash);
 void partition_crash_observer_set(struct partition *partition, partition_crash_fn fn, void *ctx);
 
@@ -237,6 +257,12 @@ void synic_message_discard(struct partition *partition, uint32_t vp, uint32_t si
  */
 int synic_event_set(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t flag);
 
+/*
+ * Raise the interrupt of `sint` on `vp` alone, without message or flag. Honours masks. For test
+ * devices. 0, or -EINVAL for a bad VP or SINT.
+ */
+int synic_interrupt_raise(struct partition *partition, uint32_t vp, uint32_t sint);
+
 /* ---- for backends: [any thread] ------------------------------------------------------------ */
 
 enum partition_fault {
@@ -270,7 +296,10 @@ enum partition_fault partition_msr_write(
  */
 void partition_cpuid(struct partition *partition, uint32_t vp, uint32_t leaf, uint32_t subleaf,
 	uint32_t registers[4]);
-/* HvSignalEvent's effect for backends with a signal path of their own. HV_STATUS_*. */
+/*
+ * HvSignalEvent's effect for backends with a signal path of their own. HV_STATUS_*. On the
+ * loop thread the port is told at once, and must not be called from within a port.
+ */
 uint16_t partition_signal(struct partition *partition, uint32_t connection_id, uint16_t flag);
 
 #endif

@@ -62,11 +62,17 @@ int port_table_add(struct port_table *table, uint32_t connection_id, const struc
 
 	struct port copy = *port;
 	copy.key = connection_id + 1;
+	copy.pending = NULL;
+	if (port->flag_count > 0) {
+		copy.pending = calloc((port->flag_count + 63u) / 64, sizeof *copy.pending);
+		if (!copy.pending)
+			return -ENOMEM;
+	}
 	place(table, &copy);
 	return 0;
 }
 
-static struct port *find(const struct port_table *table, uint32_t connection_id)
+struct port *port_table_find(const struct port_table *table, uint32_t connection_id)
 {
 	if (table->capacity == 0 || connection_id > HV_CONNECTION_ID_MAX)
 		return NULL;
@@ -80,17 +86,13 @@ static struct port *find(const struct port_table *table, uint32_t connection_id)
 	}
 }
 
-const struct port *port_table_find(const struct port_table *table, uint32_t connection_id)
-{
-	return find(table, connection_id);
-}
-
 void port_table_remove(struct port_table *table, uint32_t connection_id)
 {
-	struct port *port = find(table, connection_id);
+	struct port *port = port_table_find(table, connection_id);
 
 	if (!port)
 		return;
+	free(port->pending);
 
 	const uint32_t mask = table->capacity - 1;
 	uint32_t hole = (uint32_t)(port - table->slots);
@@ -108,6 +110,8 @@ void port_table_remove(struct port_table *table, uint32_t connection_id)
 
 void port_table_destroy(struct port_table *table)
 {
+	for (uint32_t i = 0; i < table->capacity; i++)
+		free(table->slots[i].pending);
 	free(table->slots);
 	*table = (struct port_table){0};
 }

@@ -13,8 +13,10 @@
 #include "host/hypervisor/partition.h"
 
 struct port {
-	uint32_t key; /* connection id + 1; 0: free */
-	uint16_t flag_count;
+	uint32_t key;	     /* connection id + 1; 0: free */
+	uint16_t flag_count; /* of an event port */
+	bool is_signalled;   /* its id waits in the deferral */
+	uint64_t *pending;   /* owned: flags that the loop thread has to be told, or NULL */
 	union {
 		partition_message_fn message;
 		partition_event_fn event;
@@ -29,10 +31,11 @@ struct port_table {
 	uint32_t count;
 };
 
-/* 0, -EEXIST, -ENOSPC (LIMIT_PORTS), -EINVAL (connection id ≥ 2^24), -ENOMEM. */
+/* Adds a copy, with room for pending flags. 0, -EEXIST, -ENOSPC (LIMIT_PORTS), -EINVAL (connection
+ * id ≥ 2^24), -ENOMEM. */
 int port_table_add(struct port_table *table, uint32_t connection_id, const struct port *port);
 /* The port, or NULL. Valid until the table changes. */
-const struct port *port_table_find(const struct port_table *table, uint32_t connection_id);
+struct port *port_table_find(const struct port_table *table, uint32_t connection_id);
 /* Unknown ids are ignored. */
 void port_table_remove(struct port_table *table, uint32_t connection_id);
 void port_table_destroy(struct port_table *table);

@@ -7,6 +7,7 @@
 #include "host/hypervisor/synic.h"
 
 #include "host/hypervisor/partition_internal.h"
+#include "host/hypervisor/timers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -89,6 +90,12 @@ static void slot_write(uint8_t *slot, const struct synic_message *message, bool 
 	__atomic_store_n((uint32_t *)(void *)slot, message->type, __ATOMIC_SEQ_CST);
 }
 
+/* True while a timer waits for the slot. */
+static bool timer_waits(const struct synic *synic, uint32_t sint)
+{
+	return synic->timer_sints >> sint & 1;
+}
+
 /* Move messages from the queue of (vp, sint) to its slot while it is free. */
 static void sint_service(struct partition *partition, uint32_t vp, uint32_t sint)
 {
@@ -99,7 +106,8 @@ static void sint_service(struct partition *partition, uint32_t vp, uint32_t sint
 	if (!slot)
 		return;
 	while (state->count > 0 && slot_is_free(slot)) {
-		slot_write(slot, &state->queue[state->head], state->count > 1);
+		slot_write(slot, &state->queue[state->head],
+			state->count > 1 || timer_waits(synic, sint));
 		state->head = (uint16_t)((state->head + 1u) % LIMIT_SYNIC_QUEUE);
 		state->count--;
 		partition->statistics.messages_sent++;
@@ -112,7 +120,7 @@ static void sint_service(struct partition *partition, uint32_t vp, uint32_t sint
 }
 
 /* Tell the observer of every queue that has drained; it may post and drain again. */
-static void drained_tell(struct partition *partition)
+void synic_drained_tell(struct partition *partition)
 {
 	if (partition->is_telling_drained)
 		return;
@@ -122,41 +130,44 @@ static void drained_tell(struct partition *partition)
 		while (*drained) {
 			const uint32_t sint = (uint32_t)__builtin_ctz(*drained);
 			*drained &= (uint16_t)(*drained - 1);
-			if (partition->drained_fn)
-				partition->drained_fn(partition->drained_ctx, vp, sint);
+			if (!partition->drained_fn)
+				continue;
+			partition_unlock(partition);
+			partition->drained_fn(partition->drained_ctx, vp, sint);
+			partition_lock(partition);
 		}
 	}
 	partition->is_telling_drained = false;
 }
 
+/* Something may have drained: tell it, or have the loop thread tell it. */
+static void drained_check(struct partition *partition, uint32_t vp)
+{
+	if (!partition->vps[vp].synic.drained)
+		return;
+	if (partition->is_threaded)
+		deferral_wake(partition);
+	else
+		synic_drained_tell(partition);
+}
+
 void synic_service(struct partition *partition, uint32_t vp)
 {
+	timers_deliver(partition, vp);
 	for (uint32_t sint = 0; sint < HV_SINT_COUNT; sint++)
 		if (partition->vps[vp].synic.sints[sint].count > 0)
 			sint_service(partition, vp, sint);
-	if (partition->vps[vp].synic.drained)
-		drained_tell(partition);
+	drained_check(partition, vp);
 }
 
-int synic_message_post(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t type,
-	uint64_t port_id, const void *payload, size_t bytes)
+static int message_post(struct partition *partition, uint32_t vp, uint32_t sint,
+	const struct synic_message *message)
 {
-	if (!is_valid(partition, vp, sint) || bytes > HV_MESSAGE_PAYLOAD_MAX ||
-		type == HV_MESSAGE_TYPE_NONE)
-		return -EINVAL;
-
-	struct synic_sint *state = &partition->vps[vp].synic.sints[sint];
-	struct synic_message message = {
-		.type = type,
-		.bytes = (uint32_t)bytes,
-		.origin = port_id,
-	};
-	if (bytes)
-		memcpy(message.payload, payload, bytes);
-
+	struct synic *synic = &partition->vps[vp].synic;
+	struct synic_sint *state = &synic->sints[sint];
 	uint8_t *slot = slot_of(partition, vp, sint);
 	if (state->count == 0 && slot && slot_is_free(slot)) {
-		slot_write(slot, &message, false);
+		slot_write(slot, message, timer_waits(synic, sint));
 		partition->statistics.messages_sent++;
 		interrupt(partition, vp, sint);
 		return 0;
@@ -168,19 +179,63 @@ int synic_message_post(struct partition *partition, uint32_t vp, uint32_t sint, 
 		partition->statistics.messages_lost++;
 		return -EAGAIN;
 	}
-	state->queue[(state->head + state->count) % LIMIT_SYNIC_QUEUE] = message;
+	state->queue[(state->head + state->count) % LIMIT_SYNIC_QUEUE] = *message;
 	state->count++;
 	state->is_backlogged = true;
 	partition->statistics.messages_queued++;
 	sint_service(partition, vp, sint);
-	if (partition->vps[vp].synic.drained)
-		drained_tell(partition);
+	drained_check(partition, vp);
 	return 0;
+}
+
+int synic_message_post(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t type,
+	uint64_t port_id, const void *payload, size_t bytes)
+{
+	if (!is_valid(partition, vp, sint) || bytes > HV_MESSAGE_PAYLOAD_MAX ||
+		type == HV_MESSAGE_TYPE_NONE)
+		return -EINVAL;
+
+	struct synic_message message = {
+		.type = type,
+		.bytes = (uint32_t)bytes,
+		.origin = port_id,
+	};
+	if (bytes)
+		memcpy(message.payload, payload, bytes);
+	partition_lock(partition);
+	const int error = message_post(partition, vp, sint, &message);
+	partition_unlock(partition);
+	return error;
+}
+
+bool synic_timer_message(struct partition *partition, uint32_t vp, uint32_t sint,
+	const struct synic_message *message, bool waits, bool more)
+{
+	const struct synic *synic = &partition->vps[vp].synic;
+	uint8_t *slot = slot_of(partition, vp, sint);
+
+	if (!slot)
+		return false;
+	if (waits && !slot_is_free(slot))
+		return false;
+	if (!waits && (more || synic->sints[sint].count > 0 ||
+			      __atomic_load_n((uint32_t *)(void *)slot, __ATOMIC_SEQ_CST) !=
+				      HV_MESSAGE_TYPE_NONE))
+		return false;
+	slot_write(slot, message, more || synic->sints[sint].count > 0);
+	partition->statistics.messages_sent++;
+	interrupt(partition, vp, sint);
+	return true;
 }
 
 bool synic_message_is_backlogged(const struct partition *partition, uint32_t vp, uint32_t sint)
 {
-	return is_valid(partition, vp, sint) && partition->vps[vp].synic.sints[sint].count > 0;
+	if (!is_valid(partition, vp, sint))
+		return false;
+	partition_lock(partition);
+	const bool is_backlogged = partition->vps[vp].synic.sints[sint].count > 0;
+	partition_unlock(partition);
+	return is_backlogged;
 }
 
 void synic_drained_observer_set(struct partition *partition, synic_drained_fn fn, void *ctx)
@@ -195,21 +250,23 @@ void synic_message_discard(struct partition *partition, uint32_t vp, uint32_t si
 		return;
 
 	struct synic_sint *state = &partition->vps[vp].synic.sints[sint];
+	partition_lock(partition);
 	free(state->queue);
 	state->queue = NULL;
 	state->head = 0;
 	state->count = 0;
 	state->is_backlogged = false;
 	partition->vps[vp].synic.drained &= (uint16_t) ~(1u << sint);
+	/* No drain will be told, but posts that were refused because of it may go on. */
+	if (partition->deferral.post_count > 0)
+		deferral_wake(partition);
+	partition_unlock(partition);
 }
 
 /* ---- event flags --------------------------------------------------------------------------- */
 
-int synic_event_set(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t flag)
+static int event_set(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t flag)
 {
-	if (!is_valid(partition, vp, sint) || flag >= HV_EVENT_FLAG_COUNT)
-		return -EINVAL;
-
 	const struct synic *synic = &partition->vps[vp].synic;
 	if (!(synic->scontrol & HV_SCONTROL_ENABLE) || !synic->events.is_on ||
 		(synic->sints[sint].value & HV_SINT_MASKED))
@@ -224,6 +281,26 @@ int synic_event_set(struct partition *partition, uint32_t vp, uint32_t sint, uin
 	}
 	partition->statistics.events_set++;
 	interrupt(partition, vp, sint);
+	return 0;
+}
+
+int synic_event_set(struct partition *partition, uint32_t vp, uint32_t sint, uint32_t flag)
+{
+	if (!is_valid(partition, vp, sint) || flag >= HV_EVENT_FLAG_COUNT)
+		return -EINVAL;
+	partition_lock(partition);
+	const int error = event_set(partition, vp, sint, flag);
+	partition_unlock(partition);
+	return error;
+}
+
+int synic_interrupt_raise(struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	if (!is_valid(partition, vp, sint))
+		return -EINVAL;
+	partition_lock(partition);
+	interrupt(partition, vp, sint);
+	partition_unlock(partition);
 	return 0;
 }
 
@@ -252,11 +329,19 @@ bool synic_page_write(struct partition *partition, uint32_t vp, bool is_messages
 	return true;
 }
 
+void synic_sint_tell(const struct partition *partition, uint32_t vp, uint32_t sint)
+{
+	if (partition->backend && partition->backend->sint_changed)
+		partition->backend->sint_changed(partition->backend_ctx, vp, sint,
+			partition->vps[vp].synic.sints[sint].value);
+}
+
 bool synic_sint_write(struct partition *partition, uint32_t vp, uint32_t sint, uint64_t value)
 {
 	/* QUIRK: the TLFS has no exception for masked SINTs; nested Hyper-V needs it. */
 	if ((value & HV_SINT_VECTOR_MASK) < HV_SINT_MIN_VECTOR && !(value & HV_SINT_MASKED))
 		return false;
 	partition->vps[vp].synic.sints[sint].value = value;
+	synic_sint_tell(partition, vp, sint);
 	return true;
 }

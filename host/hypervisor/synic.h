@@ -38,7 +38,8 @@ struct synic {
 	uint64_t scontrol, siefp, simp;
 	struct overlay messages, events;
 	struct synic_sint sints[HV_SINT_COUNT];
-	uint16_t drained; /* SINTs whose drain the observer has to be told */
+	uint16_t drained;     /* SINTs whose drain the observer has to be told */
+	uint16_t timer_sints; /* SINTs for whose slot a timer waits (timers.c) */
 };
 
 /* State after power-on; frees what was queued. The pages must be off (overlay_set). */
@@ -48,7 +49,18 @@ void synic_reset(struct synic *synic);
 bool synic_scontrol_write(struct partition *partition, uint32_t vp, uint64_t value);
 bool synic_page_write(struct partition *partition, uint32_t vp, bool is_messages, uint64_t value);
 bool synic_sint_write(struct partition *partition, uint32_t vp, uint32_t sint, uint64_t value);
+/* Tell the backend what the register of a SINT says. */
+void synic_sint_tell(const struct partition *partition, uint32_t vp, uint32_t sint);
 /* EOM: look through all queues of the VP. */
 void synic_service(struct partition *partition, uint32_t vp);
+/*
+ * A timer's message: into the slot now, or not at all (false). If it `waits`, the slot is made
+ * to say MessagePending, and it goes before the queue; else it overtakes nothing. `more`: other
+ * timers wait for this slot.
+ */
+bool synic_timer_message(struct partition *partition, uint32_t vp, uint32_t sint,
+	const struct synic_message *message, bool waits, bool more);
+/* Tell the observer of what has drained. Loop thread; the lock is given up meanwhile. */
+void synic_drained_tell(struct partition *partition);
 
 #endif

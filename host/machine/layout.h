@@ -14,8 +14,10 @@
 /* Windows of the VMBus for devices to come: video and vPCI. In the DSDT's _CRS. */
 #define LAYOUT_VMBUS_MMIO	0xF8000000ull
 #define LAYOUT_VMBUS_MMIO_BYTES 0x04000000ull
-/* And one above all RAM that there can be, 1 TiB of addresses wide. */
+/* And one above all RAM that there can be: the last of what the processors can address. */
 #define LAYOUT_VMBUS_HIGH_MMIO_BYTES 0x1000000000ull
+#define LAYOUT_VMBUS_HIGH_MMIO(address_bits)                                                       \
+	((1ull << (address_bits)) - LAYOUT_VMBUS_HIGH_MMIO_BYTES)
 
 /* What the loaders put below 1 MiB; reserved in the memory map from LAYOUT_BIOS up. */
 #define LAYOUT_GDT	    0x00000500ull
@@ -25,7 +27,11 @@
 #define LAYOUT_COMMAND_LINE 0x00020000ull /* 64 KiB */
 #define LAYOUT_BOOT_INFO    0x00030000ull /* PVH start info, multiboot information */
 #define LAYOUT_LOW_END	    0x0009fc00ull /* usable up to here */
-#define LAYOUT_BIOS	    0x000E0000ull /* RSDP and all ACPI tables; up to 1 MiB */
+#define LAYOUT_BIOS	    0x000E0000ull /* ACPI tables, and what follows; up to 1 MiB */
+#define LAYOUT_BIOS_BYTES   0x00020000ull
+#define LAYOUT_ACPI_INFO    0x000EE000ull /* what the DSDT reads */
+#define LAYOUT_GENERATION   0x000EF000ull /* generation id of the machine, in a page of its own */
+#define LAYOUT_RSDP	    0x000F0000ull /* where guests that search for it look */
 #define LAYOUT_RESET_VECTOR 0x000FFFF0ull /* real-mode code that writes the reset register */
 #define LAYOUT_KERNEL	    0x01000000ull
 
@@ -49,8 +55,9 @@
 
 /* ---- interrupt lines (pins of the IOAPIC) --------------------------------------------------- */
 
-#define LAYOUT_LINE_COM1 4
-#define LAYOUT_LINE_ATA	 14
+#define LAYOUT_LINE_COM1  4
+#define LAYOUT_LINE_EVENT 9 /* of the ACPI generic event device: a new generation id */
+#define LAYOUT_LINE_ATA	  14
 
 #define LAYOUT_LOCAL_APIC 0xFEE00000ull
 #define LAYOUT_IOAPIC	  0xFEC00000ull

@@ -18,12 +18,9 @@
 /* Turns without work after which a channel is not polled any more. */
 #define IDLE_POLLS_MAX 64u
 
-/* A latency that guests of a monitor page are used to; the pages know units of 100 ns. */
-#define MONITOR_INTERVAL_NS 100000u
-
 /* ---- hot list ---- */
 
-void bus_hot_add(struct vmbus_channel *channel)
+void bus_hot_add(struct bus_channel *channel)
 {
 	struct vmbus_bus *bus = channel->bus;
 	channel->idle_polls = 0;
@@ -41,7 +38,7 @@ void bus_hot_add(struct vmbus_channel *channel)
 	ring_reader_mask(&channel->reader);
 }
 
-void bus_hot_remove(struct vmbus_channel *channel)
+void bus_hot_remove(struct bus_channel *channel)
 {
 	struct vmbus_bus *bus = channel->bus;
 	if (!channel->is_hot)
@@ -61,7 +58,7 @@ void bus_hot_remove(struct vmbus_channel *channel)
 }
 
 /* The interrupt that had to wait for OPEN_CHANNEL_RESULT. */
-static void interrupt_due(struct vmbus_channel *channel)
+static void interrupt_due(struct bus_channel *channel)
 {
 	if (channel->is_interrupt_due) {
 		channel->is_interrupt_due = false;
@@ -70,7 +67,7 @@ static void interrupt_due(struct vmbus_channel *channel)
 }
 
 /* Call the provider. *is_gone: the channel was freed, or is not hot any more. */
-static bool channel_run(struct vmbus_bus *bus, struct vmbus_channel *channel, bool *is_gone)
+static bool channel_run(struct vmbus_bus *bus, struct bus_channel *channel, bool *is_gone)
 {
 	bus->visited = channel;
 	interrupt_due(channel);
@@ -81,11 +78,11 @@ static bool channel_run(struct vmbus_bus *bus, struct vmbus_channel *channel, bo
 }
 
 /* Let the channel sleep. False if there is work, and it stays hot. */
-static bool channel_cool(struct vmbus_bus *bus, struct vmbus_channel *channel)
+static bool channel_cool(struct vmbus_bus *bus, struct bus_channel *channel)
 {
 	bool is_gone;
 	interrupt_due(channel);
-	vmbus_channel_flush(channel);
+	bus_channel_flush(channel);
 	if (!ring_reader_arm(&channel->reader)) {
 		bus_hot_remove(channel);
 		return true;
@@ -105,7 +102,7 @@ bool vmbus_bus_poll(struct vmbus_bus *bus)
 	unsigned budget = bus->hot_count;
 	bus->visit_next = bus->hot_first;
 	while (bus->visit_next != NULL && budget-- > 0) {
-		struct vmbus_channel *channel = bus->visit_next;
+		struct bus_channel *channel = bus->visit_next;
 		bool is_gone;
 		bus->visit_next = channel->hot_next;
 		if (channel_run(bus, channel, &is_gone)) {
@@ -125,7 +122,7 @@ bool vmbus_bus_arm(struct vmbus_bus *bus)
 	unsigned budget = bus->hot_count;
 	bus->visit_next = bus->hot_first;
 	while (bus->visit_next != NULL && budget-- > 0) {
-		struct vmbus_channel *channel = bus->visit_next;
+		struct bus_channel *channel = bus->visit_next;
 		bus->visit_next = channel->hot_next;
 		(void)channel_cool(bus, channel);
 	}
@@ -135,7 +132,7 @@ bool vmbus_bus_arm(struct vmbus_bus *bus)
 
 uint64_t vmbus_bus_poll_interval_ns(const struct vmbus_bus *bus)
 {
-	return bus->monitored_count > 0 ? MONITOR_INTERVAL_NS : 0;
+	return bus->monitor_interval_ns;
 }
 
 /* ---- what the server asks of the partition ---- */
@@ -357,15 +354,15 @@ void vmbus_bus_statistics_get(const struct vmbus_bus *bus, struct vmbus_bus_stat
 	};
 }
 
-static void channel_visit(const struct vmbus_channel *channel,
-	void (*fn)(void *ctx, const struct vmbus_channel_statistics *statistics), void *ctx)
+static void channel_visit(const struct bus_channel *channel,
+	void (*fn)(void *ctx, const struct bus_channel_statistics *statistics), void *ctx)
 {
 	const bool has_rings = channel->state != BUS_CHANNEL_DOWN;
 	const struct ring_stats in = has_rings ? ring_reader_stats(&channel->reader)
 					       : (struct ring_stats){0};
 	const struct ring_stats out = has_rings ? ring_writer_stats(&channel->writer)
 						: (struct ring_stats){0};
-	const struct vmbus_channel_statistics statistics = {
+	const struct bus_channel_statistics statistics = {
 		.relid = channel->relid,
 		.provider = channel->offer.ops->name,
 		.interface_id = channel->offer.interface_id,
@@ -373,6 +370,7 @@ static void channel_visit(const struct vmbus_channel *channel,
 		.subchannel_index = channel->offer.subchannel_index,
 		.state = vmbus_server_channel_state(channel->bus->server, channel->id),
 		.target_vp = channel->target_vp,
+		.monitor_id = channel->monitor_id,
 		.packets_in = channel->past_in.packets + in.packets,
 		.packets_out = channel->past_out.packets + out.packets,
 		.bytes_in = channel->past_in.bytes + in.bytes,
@@ -386,9 +384,9 @@ static void channel_visit(const struct vmbus_channel *channel,
 }
 
 void vmbus_bus_channels_visit(const struct vmbus_bus *bus,
-	void (*fn)(void *ctx, const struct vmbus_channel_statistics *statistics), void *ctx)
+	void (*fn)(void *ctx, const struct bus_channel_statistics *statistics), void *ctx)
 {
-	for (const struct vmbus_channel *c = bus->channels; c != NULL; c = c->next) {
+	for (const struct bus_channel *c = bus->channels; c != NULL; c = c->next) {
 		if (bus->by_relid[c->relid] != c)
 			channel_visit(c, fn, ctx);
 	}

@@ -3,7 +3,7 @@
  * The VMBus of one partition: binds the pure server (server.h) to a partition's
  * SynIC ports and memory, maps rings, and runs the channels that have work.
  *
- *	VSPs        channel.h
+ *	VSPs        bus_channel.h
  *	  |
  *	bus.c  -- ring mapping, doorbells, hot list, interrupts
  *	  |
@@ -19,7 +19,7 @@
 #define HOST_VMBUS_BUS_H
 
 #include "host/hypervisor/partition.h"
-#include "host/vmbus/channel.h"
+#include "host/vmbus/bus_channel.h"
 
 struct vmbus_bus_config {
 	uint32_t version_max;  /* highest VMBUS_VERSION_* to accept; 0: all */
@@ -56,7 +56,7 @@ void vmbus_bus_destroy(struct vmbus_bus *bus);
 bool vmbus_bus_poll(struct vmbus_bus *bus);
 bool vmbus_bus_arm(struct vmbus_bus *bus);
 /*
- * While a channel is open whose guest signals through a monitor page (vmbus_offer.wants_monitor),
+ * While a channel is open whose guest signals through a monitor page (bus_offer.wants_monitor),
  * which nobody tells us of, poll at least this often, in ns; 0: no need.
  */
 uint64_t vmbus_bus_poll_interval_ns(const struct vmbus_bus *bus);
@@ -69,18 +69,19 @@ uint64_t vmbus_bus_poll_interval_ns(const struct vmbus_bus *bus);
 void vmbus_bus_reset(struct vmbus_bus *bus, void (*done)(void *ctx), void *ctx);
 
 /* A snapshot for status commands and tests. */
-struct vmbus_channel_statistics {
+struct bus_channel_statistics {
 	uint32_t relid;
 	const char *provider; /* ops->name */
 	struct guid interface_id, instance_id;
 	uint16_t subchannel_index;
 	const char *state; /* "closed", "open", … */
 	uint32_t target_vp;
+	uint8_t monitor_id; /* by which the guest may signal, or VMBUS_MONITOR_ID_NONE */
 	uint64_t packets_in, packets_out, bytes_in, bytes_out;
 	uint64_t signals_in;  /* doorbells from the guest */
 	uint64_t signals_out; /* interrupts to the guest */
 	uint64_t ring_full;   /* times a write found no space */
-	const char *failure;  /* reason given to vmbus_channel_fail, or NULL */
+	const char *failure;  /* reason given to bus_channel_fail, or NULL */
 };
 struct vmbus_bus_statistics {
 	const char *connection_state;
@@ -94,7 +95,7 @@ struct vmbus_bus_statistics {
 void vmbus_bus_statistics_get(const struct vmbus_bus *bus, struct vmbus_bus_statistics *out);
 /* Call `fn` for each channel that exists, in relid order. */
 void vmbus_bus_channels_visit(const struct vmbus_bus *bus,
-	void (*fn)(void *ctx, const struct vmbus_channel_statistics *statistics), void *ctx);
+	void (*fn)(void *ctx, const struct bus_channel_statistics *statistics), void *ctx);
 /* Times that a message was rejected for this reason, a VMBUS_REJECTION_*. */
 uint64_t vmbus_bus_rejections(const struct vmbus_bus *bus, unsigned reason);
 

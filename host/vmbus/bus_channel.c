@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Channels of the VMBus: the provider seam of channel.h on one side, what the server
+ * Channels of the VMBus: the provider seam of bus_channel.h on one side, what the server
  * asks on the other. Between an OPEN_CHANNEL and the provider's close_done the rings are
  * mapped, whatever the guest does meanwhile (R-RING-028).
  */
@@ -27,7 +27,7 @@ static enum vmbus_rejection map_error(int error)
 }
 
 static enum vmbus_rejection rings_map(
-	struct vmbus_channel *channel, const struct vmbus_server_open *open)
+	struct bus_channel *channel, const struct vmbus_server_open *open)
 {
 	const struct guest_memory *memory = channel->bus->memory;
 	int error = guest_memory_ring_map(
@@ -51,7 +51,7 @@ static enum vmbus_rejection rings_map(
 	return VMBUS_REJECTION_NONE;
 }
 
-static void statistics_keep(struct vmbus_channel *channel)
+static void statistics_keep(struct bus_channel *channel)
 {
 	const struct ring_stats in = ring_reader_stats(&channel->reader);
 	const struct ring_stats out = ring_writer_stats(&channel->writer);
@@ -62,19 +62,15 @@ static void statistics_keep(struct vmbus_channel *channel)
 	channel->past_out.stalls += out.stalls;
 }
 
-static void signals_stop(struct vmbus_channel *channel)
+static void signals_stop(struct bus_channel *channel)
 {
 	struct vmbus_bus *bus = channel->bus;
 	bus_hot_remove(channel);
 	partition_event_port_remove(bus->partition, channel->connection_id);
-	if (channel->monitor_id != VMBUS_MONITOR_ID_NONE) {
-		bus->by_monitor[channel->monitor_id] = NULL;
-		bus->monitored_count--;
-		channel->monitor_id = VMBUS_MONITOR_ID_NONE;
-	}
+	bus_monitor_stop(channel);
 }
 
-void bus_channel_down(struct vmbus_channel *channel)
+void bus_channel_down(struct bus_channel *channel)
 {
 	if (channel->state == BUS_CHANNEL_DOWN)
 		return;
@@ -92,7 +88,7 @@ void bus_channel_down(struct vmbus_channel *channel)
 enum vmbus_rejection bus_channel_open(void *ctx, void *device, const struct vmbus_server_open *open)
 {
 	struct vmbus_bus *bus = ctx;
-	struct vmbus_channel *channel = device;
+	struct bus_channel *channel = device;
 	const enum vmbus_rejection reason = rings_map(channel, open);
 	if (reason != VMBUS_REJECTION_NONE)
 		return reason;
@@ -108,18 +104,14 @@ enum vmbus_rejection bus_channel_open(void *ctx, void *device, const struct vmbu
 	channel->target_vp = open->target_vp;
 	channel->event_flag = open->event_flag;
 	channel->connection_id = open->connection_id;
-	channel->monitor_id = open->monitor_id;
-	if (open->monitor_id != VMBUS_MONITOR_ID_NONE) {
-		bus->by_monitor[open->monitor_id] = channel;
-		bus->monitored_count++;
-	}
+	bus_monitor_start(channel, open->monitor_id);
 	channel->offer.ops->open(channel->offer.ctx, channel, open->user_data);
 	return VMBUS_REJECTION_NONE;
 }
 
 void bus_channel_close(void *ctx, void *device)
 {
-	struct vmbus_channel *channel = device;
+	struct bus_channel *channel = device;
 	(void)ctx;
 	signals_stop(channel);
 	channel->state = BUS_CHANNEL_CLOSING;
@@ -128,27 +120,29 @@ void bus_channel_close(void *ctx, void *device)
 
 void bus_channel_target_set(void *ctx, void *device, uint32_t target_vp)
 {
-	struct vmbus_channel *channel = device;
+	struct bus_channel *channel = device;
 	(void)ctx;
 	channel->target_vp = target_vp;
 }
 
-void bus_channel_relid_set(void *ctx, void *device, uint32_t relid)
+void bus_channel_relid_set(void *ctx, void *device, uint32_t relid, uint8_t monitor_id)
 {
 	struct vmbus_bus *bus = ctx;
-	struct vmbus_channel *channel = device;
+	struct bus_channel *channel = device;
 	if (bus->by_relid[channel->relid] == channel)
 		bus->by_relid[channel->relid] = NULL;
 	channel->relid = relid;
+	channel->monitor_id = monitor_id;
 	if (relid != 0)
 		bus->by_relid[relid] = channel;
+	bus_monitor_describe(channel);
 }
 
 void bus_channel_gone(void *ctx, void *device)
 {
 	struct vmbus_bus *bus = ctx;
-	struct vmbus_channel *channel = device;
-	struct vmbus_channel **link = &bus->channels;
+	struct bus_channel *channel = device;
+	struct bus_channel **link = &bus->channels;
 	while (*link != channel)
 		link = &(*link)->next;
 	*link = channel->next;
@@ -162,15 +156,16 @@ void bus_channel_gone(void *ctx, void *device)
 
 /* ---- asked by providers ---- */
 
-int vmbus_offer_add(
-	struct vmbus_bus *bus, const struct vmbus_offer *offer, struct vmbus_channel **out)
+int bus_offer_add(struct vmbus_bus *bus, const struct bus_offer *offer, struct bus_channel **out)
 {
-	struct vmbus_channel *channel = calloc(1, sizeof *channel);
+	struct bus_channel *channel = calloc(1, sizeof *channel);
 	if (channel == NULL)
 		return -ENOMEM;
 	channel->bus = bus;
 	channel->offer = *offer;
 	channel->monitor_id = VMBUS_MONITOR_ID_NONE;
+	if (channel->offer.monitor_latency_100ns == 0)
+		channel->offer.monitor_latency_100ns = BUS_MONITOR_LATENCY_100NS;
 	channel->target_vp = VMBUS_TARGET_VP_NONE;
 	const struct vmbus_server_offer server_offer = {
 		.interface_id = offer->interface_id,
@@ -192,12 +187,12 @@ int vmbus_offer_add(
 	return 0;
 }
 
-void vmbus_offer_remove(struct vmbus_channel *channel)
+void bus_offer_remove(struct bus_channel *channel)
 {
 	vmbus_server_offer_remove(channel->bus->server, channel->id);
 }
 
-void vmbus_channel_open_done(struct vmbus_channel *channel, int status)
+void bus_channel_open_done(struct bus_channel *channel, int status)
 {
 	if (channel->state != BUS_CHANNEL_OPENING)
 		return;
@@ -211,7 +206,7 @@ void vmbus_channel_open_done(struct vmbus_channel *channel, int status)
 	(void)vmbus_server_open_done(channel->bus->server, channel->id, status);
 }
 
-void vmbus_channel_close_done(struct vmbus_channel *channel)
+void bus_channel_close_done(struct bus_channel *channel)
 {
 	if (channel->state != BUS_CHANNEL_CLOSING)
 		return;
@@ -219,17 +214,17 @@ void vmbus_channel_close_done(struct vmbus_channel *channel)
 	(void)vmbus_server_close_done(channel->bus->server, channel->id);
 }
 
-struct ring_reader *vmbus_channel_reader(struct vmbus_channel *channel)
+struct ring_reader *bus_channel_reader(struct bus_channel *channel)
 {
 	return &channel->reader;
 }
 
-struct ring_writer *vmbus_channel_writer(struct vmbus_channel *channel)
+struct ring_writer *bus_channel_writer(struct bus_channel *channel)
 {
 	return &channel->writer;
 }
 
-void vmbus_channel_flush(struct vmbus_channel *channel)
+void bus_channel_flush(struct bus_channel *channel)
 {
 	if (channel->state == BUS_CHANNEL_DOWN)
 		return;
@@ -239,45 +234,45 @@ void vmbus_channel_flush(struct vmbus_channel *channel)
 		bus_interrupt(channel);
 }
 
-void vmbus_channel_kick(struct vmbus_channel *channel)
+void bus_channel_kick(struct bus_channel *channel)
 {
 	if (channel->state == BUS_CHANNEL_RUNNING && channel->failure == NULL)
 		bus_hot_add(channel);
 }
 
-void vmbus_channel_fail(struct vmbus_channel *channel, const char *reason)
+void bus_channel_fail(struct bus_channel *channel, const char *reason)
 {
 	if (channel->failure == NULL)
 		channel->failure = reason;
 	bus_hot_remove(channel);
 }
 
-const struct guest_memory *vmbus_channel_memory(const struct vmbus_channel *channel)
+const struct guest_memory *bus_channel_memory(const struct bus_channel *channel)
 {
 	return channel->bus->memory;
 }
 
-uint32_t vmbus_channel_relid(const struct vmbus_channel *channel)
+uint32_t bus_channel_relid(const struct bus_channel *channel)
 {
 	return channel->relid;
 }
 
-uint32_t vmbus_channel_target_vp(const struct vmbus_channel *channel)
+uint32_t bus_channel_target_vp(const struct bus_channel *channel)
 {
 	return channel->target_vp;
 }
 
-const struct vmbus_offer *vmbus_channel_offer(const struct vmbus_channel *channel)
+const struct bus_offer *bus_channel_offer(const struct bus_channel *channel)
 {
 	return &channel->offer;
 }
 
-struct vmbus_bus *vmbus_channel_bus(const struct vmbus_channel *channel)
+struct vmbus_bus *bus_channel_bus(const struct bus_channel *channel)
 {
 	return channel->bus;
 }
 
-int vmbus_channel_gpadl_pages(struct vmbus_channel *channel, uint32_t gpadl_id, unsigned range,
+int bus_channel_gpadl_pages(struct bus_channel *channel, uint32_t gpadl_id, unsigned range,
 	const uint64_t **gpns, size_t *count, uint32_t *offset_bytes, uint64_t *bytes)
 {
 	struct vmbus_server_gpadl gpadl;
@@ -292,7 +287,7 @@ int vmbus_channel_gpadl_pages(struct vmbus_channel *channel, uint32_t gpadl_id, 
 	return 0;
 }
 
-void vmbus_channel_gpadl_release(struct vmbus_channel *channel, uint32_t gpadl_id)
+void bus_channel_gpadl_release(struct bus_channel *channel, uint32_t gpadl_id)
 {
 	vmbus_server_gpadl_release(channel->bus->server, channel->id, gpadl_id);
 }

@@ -16,7 +16,7 @@ enum bus_channel_state {
 	BUS_CHANNEL_CLOSING, /* provider asked; rings still mapped */
 };
 
-struct vmbus_channel {
+struct bus_channel {
 	/* every packet and every turn */
 	struct ring_reader reader; /* guest -> host */
 	struct ring_writer writer; /* host -> guest */
@@ -25,25 +25,26 @@ struct vmbus_channel {
 	bool is_hot;
 	bool is_interrupt_due; /* wanted before OPEN_CHANNEL_RESULT was sent */
 	unsigned idle_polls;   /* in a row */
-	struct vmbus_channel *hot_next;
-	struct vmbus_channel *hot_previous;
+	struct bus_channel *hot_next;
+	struct bus_channel *hot_previous;
 	uint32_t target_vp;
 	uint32_t event_flag;
 	uint64_t signals_in;
 	uint64_t signals_out;
 	/* rarely */
-	struct vmbus_offer offer;
+	struct bus_offer offer;
 	vmbus_server_id id;
 	uint32_t relid;
 	uint32_t connection_id;
-	uint8_t monitor_id;
+	uint8_t monitor_id;  /* as offered, or VMBUS_MONITOR_ID_NONE */
+	bool is_monitored;   /* open, and found by its bit in the monitor page */
 	const char *failure; /* constant string; the channel is silent */
 	struct guest_ring_mapping incoming;
 	struct guest_ring_mapping outgoing;
 	/* of rings that are gone */
 	struct ring_stats past_in;
 	struct ring_stats past_out;
-	struct vmbus_channel *next; /* of all channels of the bus */
+	struct bus_channel *next; /* of all channels of the bus */
 };
 
 struct vmbus_bus {
@@ -54,44 +55,49 @@ struct vmbus_bus {
 	void (*reset_done)(void *ctx);
 	void *reset_done_ctx;
 
-	struct vmbus_channel *hot_first;
-	struct vmbus_channel *hot_last;
-	struct vmbus_channel *visit_next; /* where a walk over the hot list goes on */
-	struct vmbus_channel *visited;	  /* whose provider is being called; NULL if freed by it */
+	struct bus_channel *hot_first;
+	struct bus_channel *hot_last;
+	struct bus_channel *visit_next; /* where a walk over the hot list goes on */
+	struct bus_channel *visited;	/* whose provider is being called; NULL if freed by it */
 	unsigned hot_count;
 
 	/* pages of the guest: anything in them may change at any time */
-	uint64_t *interrupt_page; /* words of a vmbus_interrupt_page_wire */
-	uint32_t *monitor_page;	  /* words of a vmbus_monitor_page_wire, child to parent */
-	unsigned monitored_count; /* open channels that use it */
-	struct vmbus_channel *by_monitor[VMBUS_MONITOR_ID_COUNT];
-	struct vmbus_channel *by_relid[VMBUS_RELID_COUNT];
-	struct vmbus_channel *channels; /* owned list */
+	uint64_t *interrupt_page;     /* words of a vmbus_interrupt_page_wire */
+	uint32_t *monitor_page;	      /* words of a vmbus_monitor_page_wire, child to parent */
+	uint64_t monitor_interval_ns; /* lowest latency of by_monitor; 0: nobody is in it */
+	struct bus_channel *by_monitor[VMBUS_MONITOR_ID_COUNT]; /* is_monitored */
+	struct bus_channel *by_relid[VMBUS_RELID_COUNT];
+	struct bus_channel *channels; /* owned list */
 };
 
 /* ---- bus.c ---- */
-void bus_hot_add(struct vmbus_channel *channel);
-void bus_hot_remove(struct vmbus_channel *channel);
+void bus_hot_add(struct bus_channel *channel);
+void bus_hot_remove(struct bus_channel *channel);
 
 /* ---- bus_channel.c: what the server asks of a channel ---- */
 enum vmbus_rejection bus_channel_open(
 	void *ctx, void *device, const struct vmbus_server_open *open);
 void bus_channel_close(void *ctx, void *device);
 void bus_channel_target_set(void *ctx, void *device, uint32_t target_vp);
-void bus_channel_relid_set(void *ctx, void *device, uint32_t relid);
+void bus_channel_relid_set(void *ctx, void *device, uint32_t relid, uint8_t monitor_id);
 void bus_channel_gone(void *ctx, void *device);
 /* Unmap rings, free ports; the channel is down. */
-void bus_channel_down(struct vmbus_channel *channel);
+void bus_channel_down(struct bus_channel *channel);
 
 /* ---- bus_signal.c ---- */
 /* Raise the channel's interrupt in the guest. */
-void bus_interrupt(struct vmbus_channel *channel);
+void bus_interrupt(struct bus_channel *channel);
 /* The guest has signalled the channel, or may have. */
-void bus_doorbell(struct vmbus_channel *channel);
+void bus_doorbell(struct bus_channel *channel);
 void bus_on_channel_event(void *ctx, uint32_t connection_id, uint16_t flag);
 void bus_on_shared_event(void *ctx, uint32_t connection_id, uint16_t flag);
 /* Collect signals from the monitor page. */
 void bus_monitor_scan(struct vmbus_bus *bus);
+/* Write into the monitor page how the channel's signals are treated (R-MNF-010). */
+void bus_monitor_describe(const struct bus_channel *channel);
+/* Look for the channel's signals in the monitor page from now on, if it has an id; or no more. */
+void bus_monitor_start(struct bus_channel *channel, uint8_t monitor_id);
+void bus_monitor_stop(struct bus_channel *channel);
 int bus_pages_set(void *ctx, const struct vmbus_server_pages *pages);
 
 #endif

@@ -18,7 +18,7 @@
 
 /* ---- to the guest ---- */
 
-void bus_interrupt(struct vmbus_channel *channel)
+void bus_interrupt(struct bus_channel *channel)
 {
 	struct vmbus_bus *bus = channel->bus;
 	if (channel->state == BUS_CHANNEL_OPENING) {
@@ -42,7 +42,7 @@ void bus_interrupt(struct vmbus_channel *channel)
 
 /* ---- from the guest ---- */
 
-void bus_doorbell(struct vmbus_channel *channel)
+void bus_doorbell(struct bus_channel *channel)
 {
 	channel->signals_in++;
 	if (channel->state == BUS_CHANNEL_RUNNING && channel->failure == NULL)
@@ -77,7 +77,7 @@ void bus_on_shared_event(void *ctx, uint32_t connection_id, uint16_t flag)
 
 void bus_monitor_scan(struct vmbus_bus *bus)
 {
-	if (bus->monitored_count == 0 || bus->monitor_page == NULL)
+	if (bus->monitor_interval_ns == 0)
 		return;
 	for (unsigned group = 0; group < VMBUS_MONITOR_ID_COUNT / 32; group++) {
 		uint32_t *word =
@@ -91,6 +91,65 @@ void bus_monitor_scan(struct vmbus_bus *bus)
 				bus_doorbell(bus->by_monitor[id]);
 		}
 	}
+}
+
+/* The lowest latency of the channels that are looked for. */
+static void monitor_interval_update(struct vmbus_bus *bus)
+{
+	bus->monitor_interval_ns = 0;
+	for (unsigned id = 0; id < VMBUS_MONITOR_ID_COUNT; id++) {
+		if (bus->by_monitor[id] == NULL)
+			continue;
+		const uint64_t ns = bus->by_monitor[id]->offer.monitor_latency_100ns * 100ull;
+		if (bus->monitor_interval_ns == 0 || ns < bus->monitor_interval_ns)
+			bus->monitor_interval_ns = ns;
+	}
+}
+
+void bus_monitor_start(struct bus_channel *channel, uint8_t monitor_id)
+{
+	struct vmbus_bus *bus = channel->bus;
+	channel->is_monitored = monitor_id < VMBUS_MONITOR_ID_COUNT && bus->monitor_page != NULL;
+	if (!channel->is_monitored)
+		return;
+	bus->by_monitor[monitor_id] = channel;
+	bus_monitor_describe(channel);
+	monitor_interval_update(bus);
+}
+
+void bus_monitor_stop(struct bus_channel *channel)
+{
+	struct vmbus_bus *bus = channel->bus;
+	if (!channel->is_monitored)
+		return;
+	channel->is_monitored = false;
+	bus->by_monitor[channel->monitor_id] = NULL;
+	monitor_interval_update(bus);
+}
+
+/*
+ * Only ever written: a guest that writes there misinforms itself (R-MNF-008). Parameters are
+ * words of 64 bits: connection id, flag number 0, reserved.
+ */
+void bus_monitor_describe(const struct bus_channel *channel)
+{
+	uint32_t *page = channel->bus->monitor_page;
+	const unsigned id = channel->monitor_id;
+	if (page == NULL || id >= VMBUS_MONITOR_ID_COUNT)
+		return;
+	uint16_t *latencies = (uint16_t *)(void *)page +
+			      offsetof(struct vmbus_monitor_page_wire, latency_100ns) /
+				      sizeof(uint16_t);
+	uint64_t *parameters = (uint64_t *)(void *)page +
+			       offsetof(struct vmbus_monitor_page_wire, parameter) /
+				       sizeof(uint64_t);
+	__atomic_store_n(&latencies[id], channel->offer.monitor_latency_100ns, __ATOMIC_RELAXED);
+	const uint32_t connection_id = channel->state == BUS_CHANNEL_DOWN
+					       ? vmbus_channel_connection_id(
+							 channel->relid, VMBUS_SINT, VMBUS_VTL)
+					       : channel->connection_id;
+	__atomic_store_n(&parameters[id], connection_id, __ATOMIC_RELAXED);
+	__atomic_fetch_or(page, 1u << id / 32, __ATOMIC_SEQ_CST);
 }
 
 /* ---- the pages ---- */
@@ -110,6 +169,12 @@ int bus_pages_set(void *ctx, const struct vmbus_server_pages *pages)
 		(monitor_page == NULL) != (pages->child_to_parent_gpa == 0))
 		return -EFAULT;
 	bus->interrupt_page = interrupt_page;
+	if (bus->monitor_page == monitor_page)
+		return 0;
 	bus->monitor_page = monitor_page;
+	if (monitor_page != NULL) /* its first word is the trigger state: no group is enabled */
+		__atomic_store_n(bus->monitor_page, 0, __ATOMIC_RELAXED);
+	for (const struct bus_channel *c = bus->channels; c != NULL; c = c->next)
+		bus_monitor_describe(c);
 	return 0;
 }

@@ -139,8 +139,11 @@ struct vmbus_server_ops {
 	void (*channel_close)(void *ctx, void *device);
 	/* Interrupts go to this VP from now on, and to no other. */
 	void (*channel_target_set)(void *ctx, void *device, uint32_t target_vp);
-	/* The relid by which the guest knows the channel; 0: none. Told before it can open. */
-	void (*channel_relid_set)(void *ctx, void *device, uint32_t relid);
+	/*
+	 * The relid by which the guest knows the channel, and its monitor id; 0 and
+	 * VMBUS_MONITOR_ID_NONE: none. Told before the offer goes out.
+	 */
+	void (*channel_relid_set)(void *ctx, void *device, uint32_t relid, uint8_t monitor_id);
 	/* The offer was removed and nothing of it is left: `device` is not used any more. */
 	void (*channel_gone)(void *ctx, void *device);
 

@@ -68,7 +68,7 @@ static void relid_set(struct vmbus_server *s, struct server_channel *c, uint16_t
 		s->relid_count++;
 	}
 	if (c->context != NULL)
-		s->ops->channel_relid_set(s->ctx, c->context, relid);
+		s->ops->channel_relid_set(s->ctx, c->context, relid, c->monitor_id);
 }
 
 static uint16_t slot_take(struct vmbus_server *s)

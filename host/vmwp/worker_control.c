@@ -75,7 +75,7 @@ static json_t *heartbeat_op(void *ctx, struct control_error *error)
 	return heartbeat_json(ctx);
 }
 
-static void channel_append(void *ctx, const struct vmbus_channel_statistics *s)
+static void channel_append(void *ctx, const struct bus_channel_statistics *s)
 {
 	char interface[GUID_TEXT_BYTES];
 	char instance[GUID_TEXT_BYTES];

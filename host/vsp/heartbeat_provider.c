@@ -34,11 +34,11 @@ static int on_send(void *ctx, const void *bytes, size_t len)
 		.payload_bytes = (uint32_t)len,
 		.transaction_id = provider->transaction_id,
 	};
-	struct ring_writer *writer = vmbus_channel_writer(provider->channel);
+	struct ring_writer *writer = bus_channel_writer(provider->channel);
 	if (ring_send(writer, &header, NULL, bytes) != RING_OK)
 		return -EAGAIN;
 	provider->transaction_id++;
-	vmbus_channel_flush(provider->channel);
+	bus_channel_flush(provider->channel);
 	return 0;
 }
 
@@ -53,7 +53,7 @@ static void on_failed(void *ctx, const char *reason)
 {
 	struct heartbeat_provider *provider = ctx;
 	provider->is_failed = true;
-	vmbus_channel_fail(provider->channel, reason);
+	bus_channel_fail(provider->channel, reason);
 }
 
 static const struct heartbeat_vsp_ops vsp_ops = {
@@ -62,27 +62,27 @@ static const struct heartbeat_vsp_ops vsp_ops = {
 	.failed = on_failed,
 };
 
-static void on_open(void *ctx, struct vmbus_channel *channel, const uint8_t *user_data)
+static void on_open(void *ctx, struct bus_channel *channel, const uint8_t *user_data)
 {
 	struct heartbeat_provider *provider = ctx;
 	(void)user_data;
 	provider->channel = channel;
 	provider->is_failed = false;
 	provider->transaction_id = 0;
-	vmbus_channel_open_done(channel, 0);
+	bus_channel_open_done(channel, 0);
 	if (provider->channel == NULL)
 		return; /* the guest went away meanwhile, and on_close has run */
 	heartbeat_vsp_on_open(&provider->vsp, now_ns(provider));
 	timer_update(provider);
 }
 
-static void on_close(void *ctx, struct vmbus_channel *channel)
+static void on_close(void *ctx, struct bus_channel *channel)
 {
 	struct heartbeat_provider *provider = ctx;
 	provider->channel = NULL;
 	heartbeat_vsp_on_close(&provider->vsp);
 	timer_update(provider);
-	vmbus_channel_close_done(channel);
+	bus_channel_close_done(channel);
 }
 
 /* Take one packet. RING_OK: there was one, whatever became of it. */
@@ -106,12 +106,12 @@ static enum ring_status take(struct heartbeat_provider *provider, struct ring_re
 	return RING_OK;
 }
 
-static bool on_ready(void *ctx, struct vmbus_channel *channel)
+static bool on_ready(void *ctx, struct bus_channel *channel)
 {
 	struct heartbeat_provider *provider = ctx;
 	if (provider->is_failed)
 		return false;
-	struct ring_reader *reader = vmbus_channel_reader(channel);
+	struct ring_reader *reader = bus_channel_reader(channel);
 	enum ring_status status = RING_OK;
 	unsigned taken = 0;
 	while (taken < HEARTBEAT_PROVIDER_BATCH && !provider->is_failed) {
@@ -125,12 +125,12 @@ static bool on_ready(void *ctx, struct vmbus_channel *channel)
 		on_failed(provider, ring_status_name(status));
 	}
 	if (!provider->is_failed)
-		vmbus_channel_flush(channel);
+		bus_channel_flush(channel);
 	timer_update(provider);
 	return taken > 0;
 }
 
-static const struct vmbus_provider_ops provider_ops = {
+static const struct bus_provider_ops provider_ops = {
 	.name = "heartbeat",
 	.open = on_open,
 	.close = on_close,
@@ -144,7 +144,7 @@ int heartbeat_provider_add(struct heartbeat_provider *provider, struct vmbus_bus
 	provider->config = *config;
 	heartbeat_vsp_init(&provider->vsp, &config->heartbeat, &vsp_ops, provider);
 	struct vmbus_pipe_user_data_wire pipe = {.pipe_type = VMBUS_PIPE_TYPE_MESSAGE};
-	struct vmbus_offer offer = {
+	struct bus_offer offer = {
 		.interface_id = guid_heartbeat,
 		.instance_id = guid_heartbeat_instance,
 		.flags = VMBUS_OFFER_ENUMERATE_DEVICE_INTERFACE | VMBUS_OFFER_NAMED_PIPE,
@@ -152,16 +152,16 @@ int heartbeat_provider_add(struct heartbeat_provider *provider, struct vmbus_bus
 		.ctx = provider,
 	};
 	memcpy(offer.user_data, &pipe, sizeof pipe);
-	return vmbus_offer_add(bus, &offer, &provider->offered);
+	return bus_offer_add(bus, &offer, &provider->offered);
 }
 
 void heartbeat_provider_remove(struct heartbeat_provider *provider)
 {
 	if (provider->offered == NULL)
 		return;
-	struct vmbus_channel *offered = provider->offered;
+	struct bus_channel *offered = provider->offered;
 	provider->offered = NULL;
-	vmbus_offer_remove(offered);
+	bus_offer_remove(offered);
 }
 
 void heartbeat_provider_on_time(struct heartbeat_provider *provider, uint64_t now)

@@ -15,7 +15,7 @@
 #ifndef HOST_VSP_HEARTBEAT_PROVIDER_H
 #define HOST_VSP_HEARTBEAT_PROVIDER_H
 
-#include "host/vmbus/channel.h"
+#include "host/vmbus/bus_channel.h"
 #include "host/vsp/heartbeat_vsp.h"
 
 /* The longest answer that is looked at: as long as the longest request. */
@@ -38,17 +38,17 @@ struct heartbeat_provider_config {
 
 struct heartbeat_provider {
 	struct heartbeat_provider_config config;
-	struct heartbeat_vsp vsp;      /* read it for status */
-	struct vmbus_channel *offered; /* the offer; NULL when removed */
-	struct vmbus_channel *channel; /* the same while open, else NULL */
-	uint64_t transaction_id;       /* of the next packet */
-	bool is_failed;		       /* until closed: read and write nothing */
+	struct heartbeat_vsp vsp;    /* read it for status */
+	struct bus_channel *offered; /* the offer; NULL when removed */
+	struct bus_channel *channel; /* the same while open, else NULL */
+	uint64_t transaction_id;     /* of the next packet */
+	bool is_failed;		     /* until closed: read and write nothing */
 	uint64_t buffer[HEARTBEAT_PROVIDER_BUFFER_BYTES / 8];
 };
 
 /*
  * Prepare `provider` and offer the heartbeat component on `bus`. `config` is copied;
- * `provider` must not move until it is removed. 0, or the error of vmbus_offer_add().
+ * `provider` must not move until it is removed. 0, or the error of bus_offer_add().
  */
 int heartbeat_provider_add(struct heartbeat_provider *provider, struct vmbus_bus *bus,
 	const struct heartbeat_provider_config *config);

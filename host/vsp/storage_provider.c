@@ -18,9 +18,9 @@
 struct provider_channel {
 	struct storage_provider *provider;
 	uint16_t index;
-	struct vmbus_channel *offered; /* borrowed until removed; NULL: no offer */
-	struct vmbus_channel *open;    /* the same from open to close_done */
-	struct storage_channel *core;  /* while open and not closing */
+	struct bus_channel *offered;  /* borrowed until removed; NULL: no offer */
+	struct bus_channel *open;     /* the same from open to close_done */
+	struct storage_channel *core; /* while open and not closing */
 	bool is_in_ready;
 	bool is_failed; /* until closed: read and write nothing */
 };
@@ -38,7 +38,7 @@ struct storage_provider {
 static void channel_fail(struct provider_channel *channel, enum ring_status status)
 {
 	channel->is_failed = true;
-	vmbus_channel_fail(channel->open, ring_status_name(status));
+	bus_channel_fail(channel->open, ring_status_name(status));
 }
 
 /* ---- outputs of the machine ---------------------------------------------------------------- */
@@ -55,28 +55,28 @@ static void on_complete(void *ctx, uint64_t transaction_id, const void *reply, s
 		return;
 	/* Room was made sure of before the request was read. */
 	const enum ring_status status = ring_send(
-		vmbus_channel_writer(channel->open), &header, NULL, reply);
+		bus_channel_writer(channel->open), &header, NULL, reply);
 	if (__builtin_expect(status != RING_OK, 0)) {
 		channel_fail(channel, status);
 		return;
 	}
 	if (!channel->is_in_ready)
-		vmbus_channel_kick(channel->open);
+		bus_channel_kick(channel->open);
 }
 
 static void on_wake(void *ctx)
 {
 	struct provider_channel *channel = ctx;
 	if (!channel->is_in_ready)
-		vmbus_channel_kick(channel->open);
+		bus_channel_kick(channel->open);
 }
 
 static void on_idle(void *ctx)
 {
 	struct provider_channel *channel = ctx;
-	struct vmbus_channel *open = channel->open;
+	struct bus_channel *open = channel->open;
 	channel->open = NULL;
-	vmbus_channel_close_done(open);
+	bus_channel_close_done(open);
 }
 
 static int sub_channel_offer(struct storage_provider *provider, unsigned index);
@@ -177,7 +177,7 @@ static void take_packet(struct provider_channel *channel, struct storage_request
  */
 static unsigned reply_budget(struct provider_channel *channel)
 {
-	struct ring_writer *writer = vmbus_channel_writer(channel->open);
+	struct ring_writer *writer = bus_channel_writer(channel->open);
 	for (unsigned budget = STORAGE_PROVIDER_BATCH; budget != 0; budget /= 4) {
 		const uint64_t replies = (uint64_t)channel->core->outstanding + budget;
 		const struct packet_header header = {
@@ -211,7 +211,7 @@ static void send_notification(struct provider_channel *channel)
 		return;
 	const struct packet_header header = {
 		.type = PACKET_TYPE_INBAND, .payload_bytes = (uint32_t)bytes};
-	ring_send(vmbus_channel_writer(channel->open), &header, NULL, packet);
+	ring_send(bus_channel_writer(channel->open), &header, NULL, packet);
 }
 
 /*
@@ -221,7 +221,7 @@ static void send_notification(struct provider_channel *channel)
 static enum ring_status packet_next(
 	const struct provider_channel *channel, struct packet_view *view)
 {
-	struct ring_reader *reader = vmbus_channel_reader(channel->open);
+	struct ring_reader *reader = bus_channel_reader(channel->open);
 	if (!storage_channel_can_take(channel->core))
 		return RING_EMPTY;
 	const enum ring_status status = ring_peek(reader, view);
@@ -233,7 +233,7 @@ static enum ring_status packet_next(
 /* One packet is looked ahead, so that the store can prepare for it meanwhile. */
 static unsigned take_packets(struct provider_channel *channel, unsigned budget)
 {
-	const struct guest_memory *memory = vmbus_channel_memory(channel->open);
+	const struct guest_memory *memory = bus_channel_memory(channel->open);
 	struct packet_view view;
 	struct packet_view next;
 	unsigned taken = 0;
@@ -254,7 +254,7 @@ static unsigned take_packets(struct provider_channel *channel, unsigned budget)
 	return taken;
 }
 
-static bool on_ready(void *ctx, struct vmbus_channel *bus_channel)
+static bool on_ready(void *ctx, struct bus_channel *bus_channel)
 {
 	struct provider_channel *channel = ctx;
 	if (channel->is_failed || !channel->core)
@@ -265,39 +265,39 @@ static bool on_ready(void *ctx, struct vmbus_channel *bus_channel)
 		send_notification(channel);
 	channel->is_in_ready = false;
 	if (!channel->is_failed)
-		vmbus_channel_flush(bus_channel);
+		bus_channel_flush(bus_channel);
 	return taken != 0;
 }
 
 /* ---- opening and closing ------------------------------------------------------------------- */
 
-static void on_open(void *ctx, struct vmbus_channel *bus_channel, const uint8_t *user_data)
+static void on_open(void *ctx, struct bus_channel *bus_channel, const uint8_t *user_data)
 {
 	struct provider_channel *channel = ctx;
 	(void)user_data; /* channel properties of the guest's making: nothing to learn from them */
 	if (channel->open) {
 		/* An earlier life of this sub-channel still waits for its I/O. */
-		vmbus_channel_open_done(bus_channel, -EBUSY);
+		bus_channel_open_done(bus_channel, -EBUSY);
 		return;
 	}
 	channel->core = storage_channel_open(channel->provider->vsp, channel->index, channel);
 	channel->open = bus_channel;
 	channel->is_failed = false;
-	vmbus_channel_open_done(bus_channel, 0);
+	bus_channel_open_done(bus_channel, 0);
 }
 
 /* Sub-channels live as long as the primary is open: the next guest asks for its own. */
 static void sub_channels_remove(struct storage_provider *provider)
 {
 	for (unsigned i = 1; i <= provider->config.vsp.max_sub_channels; i++) {
-		struct vmbus_channel *offered = provider->channels[i].offered;
+		struct bus_channel *offered = provider->channels[i].offered;
 		provider->channels[i].offered = NULL;
 		if (offered)
-			vmbus_offer_remove(offered);
+			bus_offer_remove(offered);
 	}
 }
 
-static void on_close(void *ctx, struct vmbus_channel *bus_channel)
+static void on_close(void *ctx, struct bus_channel *bus_channel)
 {
 	struct provider_channel *channel = ctx;
 	struct storage_channel *core = channel->core;
@@ -308,7 +308,7 @@ static void on_close(void *ctx, struct vmbus_channel *bus_channel)
 	storage_channel_close(core);
 }
 
-static const struct vmbus_provider_ops provider_ops = {
+static const struct bus_provider_ops provider_ops = {
 	.name = "storage",
 	.open = on_open,
 	.close = on_close,
@@ -317,9 +317,9 @@ static const struct vmbus_provider_ops provider_ops = {
 
 /* ---- offers -------------------------------------------------------------------------------- */
 
-static struct vmbus_offer offer_make(struct storage_provider *provider, unsigned index)
+static struct bus_offer offer_make(struct storage_provider *provider, unsigned index)
 {
-	struct vmbus_offer offer = {
+	struct bus_offer offer = {
 		.interface_id = guid_storage,
 		.instance_id = provider->config.instance_id,
 		.subchannel_index = (uint16_t)index,
@@ -343,8 +343,8 @@ static struct vmbus_offer offer_make(struct storage_provider *provider, unsigned
 
 static int sub_channel_offer(struct storage_provider *provider, unsigned index)
 {
-	const struct vmbus_offer offer = offer_make(provider, index);
-	return vmbus_offer_add(provider->bus, &offer, &provider->channels[index].offered);
+	const struct bus_offer offer = offer_make(provider, index);
+	return bus_offer_add(provider->bus, &offer, &provider->channels[index].offered);
 }
 
 int storage_provider_create(struct vmbus_bus *bus, const struct storage_provider_config *config,
@@ -371,8 +371,8 @@ int storage_provider_create(struct vmbus_bus *bus, const struct storage_provider
 	result = -ENOMEM;
 	if (!provider->extended)
 		goto fail;
-	const struct vmbus_offer offer = offer_make(provider, 0);
-	result = vmbus_offer_add(bus, &offer, &provider->channels[0].offered);
+	const struct bus_offer offer = offer_make(provider, 0);
+	result = bus_offer_add(bus, &offer, &provider->channels[0].offered);
 	if (result < 0)
 		goto fail;
 	*out = provider;
@@ -389,11 +389,11 @@ struct storage_vsp *storage_provider_vsp(struct storage_provider *provider)
 
 void storage_provider_remove(struct storage_provider *provider)
 {
-	struct vmbus_channel *offered = provider->channels[0].offered;
+	struct bus_channel *offered = provider->channels[0].offered;
 	sub_channels_remove(provider);
 	provider->channels[0].offered = NULL;
 	if (offered)
-		vmbus_offer_remove(offered);
+		bus_offer_remove(offered);
 }
 
 bool storage_provider_is_idle(const struct storage_provider *provider)

@@ -13,7 +13,7 @@
 #ifndef HOST_VSP_STORAGE_PROVIDER_H
 #define HOST_VSP_STORAGE_PROVIDER_H
 
-#include "host/vmbus/channel.h"
+#include "host/vmbus/bus_channel.h"
 #include "host/vsp/storage_vsp.h"
 
 /* Packets taken from one channel in one turn of the loop. */
@@ -29,7 +29,7 @@ struct storage_provider_config {
 
 /*
  * Make a controller and offer it. config is copied. Returns 0, the errors of
- * storage_vsp_create() and vmbus_offer_add().
+ * storage_vsp_create() and bus_offer_add().
  */
 int storage_provider_create(struct vmbus_bus *bus, const struct storage_provider_config *config,
 	struct storage_provider **out);

@@ -169,8 +169,9 @@ static void channel_target_set(void *ctx, void *device, uint32_t target_vp)
 	REQUIRE(((struct device *)device)->state == DEVICE_OPEN && target_vp < VPS);
 }
 
-static void channel_relid_set(void *ctx, void *device, uint32_t relid)
+static void channel_relid_set(void *ctx, void *device, uint32_t relid, uint8_t monitor_id)
 {
+	(void)monitor_id;
 	(void)ctx;
 	REQUIRE(((struct device *)device)->state != DEVICE_NONE && relid <= 2047);
 }

@@ -3,17 +3,8 @@
  * The guest's bus against the host's bus, through the loopback partition: two threads,
  * real sockets, pipes and shared memory. The host offers devices that echo; each test is
  * the guest, and commands the host through a one-entry mailbox.
- *
- * Both sides call their channel and offer structures by the same names; here the guest's
- * are renamed.
  */
-#define vmbus_channel	    guest_channel
-#define vmbus_offer	    guest_offer
-#define vmbus_channel_flush guest_channel_flush
 #include "guest/vmbus/synic_bus.h"
-#undef vmbus_channel
-#undef vmbus_offer
-#undef vmbus_channel_flush
 #include "guest/winhv/platform_loopback_linux.h"
 #include "host/hypervisor/backend_loopback.h"
 #include "host/vmbus/bus.h"
@@ -50,8 +41,8 @@ enum command {
 };
 
 struct device {
-	struct vmbus_channel *channel; /* while offered */
-	struct vmbus_channel *open;
+	struct bus_channel *channel; /* while offered */
+	struct bus_channel *open;
 	uint64_t echoed;
 	uint8_t user_data[120];
 };
@@ -71,25 +62,25 @@ struct host {
 	bool is_stopped;
 };
 
-static void echo_open(void *ctx, struct vmbus_channel *channel, const uint8_t *user_data)
+static void echo_open(void *ctx, struct bus_channel *channel, const uint8_t *user_data)
 {
 	struct device *device = ctx;
 	memcpy(device->user_data, user_data, sizeof device->user_data);
 	device->open = channel;
-	vmbus_channel_open_done(channel, 0);
+	bus_channel_open_done(channel, 0);
 }
 
-static void echo_close(void *ctx, struct vmbus_channel *channel)
+static void echo_close(void *ctx, struct bus_channel *channel)
 {
 	((struct device *)ctx)->open = NULL;
-	vmbus_channel_close_done(channel);
+	bus_channel_close_done(channel);
 }
 
-static bool echo_ready(void *ctx, struct vmbus_channel *channel)
+static bool echo_ready(void *ctx, struct bus_channel *channel)
 {
 	struct device *device = ctx;
-	struct ring_reader *in = vmbus_channel_reader(channel);
-	struct ring_writer *out = vmbus_channel_writer(channel);
+	struct ring_reader *in = bus_channel_reader(channel);
+	struct ring_writer *out = bus_channel_writer(channel);
 	struct packet_view view;
 	bool any = false;
 
@@ -106,11 +97,11 @@ static bool echo_ready(void *ctx, struct vmbus_channel *channel)
 		device->echoed++;
 		any = true;
 	}
-	vmbus_channel_flush(channel);
+	bus_channel_flush(channel);
 	return any;
 }
 
-static const struct vmbus_provider_ops echo_ops = {
+static const struct bus_provider_ops echo_ops = {
 	.name = "echo",
 	.open = echo_open,
 	.close = echo_close,
@@ -120,7 +111,7 @@ static const struct vmbus_provider_ops echo_ops = {
 static void device_add(struct host *host, unsigned device, unsigned subchannel)
 {
 	struct device *d = subchannel ? &host->subchannels[subchannel] : &host->devices[device];
-	const struct vmbus_offer offer = {
+	const struct bus_offer offer = {
 		.interface_id = interface_id,
 		.instance_id = GUID_INIT(device, 1, 2, 3, 4),
 		.subchannel_index = (uint16_t)subchannel,
@@ -128,7 +119,7 @@ static void device_add(struct host *host, unsigned device, unsigned subchannel)
 		.ops = &echo_ops,
 		.ctx = d,
 	};
-	if (vmbus_offer_add(host->bus, &offer, &d->channel) != 0)
+	if (bus_offer_add(host->bus, &offer, &d->channel) != 0)
 		abort();
 }
 
@@ -163,7 +154,7 @@ static void command_run(struct host *host)
 		device_add(host, 0, host->argument);
 		break;
 	case COMMAND_REMOVE:
-		vmbus_offer_remove(host->devices[host->argument].channel);
+		bus_offer_remove(host->devices[host->argument].channel);
 		break;
 	case COMMAND_DISCONNECT:
 		backend_loopback_disconnect(host->backend);
@@ -271,12 +262,12 @@ struct guest {
 };
 
 /* The index-th device, waited for. */
-static const struct guest_offer *device_find(struct guest *guest, unsigned index)
+static const struct vmbus_offer *device_find(struct guest *guest, unsigned index)
 {
 	const uint64_t until = winhv_time_100ns(&guest->hv) + 10 * SECOND;
 
 	for (;;) {
-		const struct guest_offer *offer = vmbus_offer_find(
+		const struct vmbus_offer *offer = vmbus_offer_find(
 			guest->bus, &interface_id, index);
 		if (offer)
 			return offer;
@@ -287,7 +278,7 @@ static const struct guest_offer *device_find(struct guest *guest, unsigned index
 
 /* Per channel: what was sent and came back. */
 struct echo {
-	struct guest_channel channel;
+	struct vmbus_channel channel;
 	uint64_t sent, received, wrong;
 };
 
@@ -316,7 +307,7 @@ static void guest_end(struct guest *guest)
 	free(guest->bus);
 }
 
-static void on_ready(void *ctx, struct guest_channel *channel)
+static void on_ready(void *ctx, struct vmbus_channel *channel)
 {
 	struct echo *echo = ctx;
 	struct packet_view view;
@@ -330,10 +321,10 @@ static void on_ready(void *ctx, struct guest_channel *channel)
 		echo->received++;
 		ring_release(&channel->in, &view);
 	}
-	guest_channel_flush(channel);
+	vmbus_channel_flush(channel);
 }
 
-static void on_rescind(void *ctx, struct guest_channel *channel)
+static void on_rescind(void *ctx, struct vmbus_channel *channel)
 {
 	(void)channel;
 	((struct echo *)ctx)->wrong |= 1ull << 63;
@@ -367,7 +358,7 @@ static void echo_push(struct echo *echo, uint64_t total)
 		};
 		enum ring_status status = ring_send(&echo->channel.out, &header, NULL, payload);
 		if (status == RING_FULL) {
-			guest_channel_flush(&echo->channel);
+			vmbus_channel_flush(&echo->channel);
 			status = ring_writer_want(&echo->channel.out, &header);
 			if (status == RING_FULL)
 				return;
@@ -376,7 +367,7 @@ static void echo_push(struct echo *echo, uint64_t total)
 		CU_ASSERT_EQUAL_FATAL(status, RING_OK);
 		echo->sent++;
 	}
-	guest_channel_flush(&echo->channel);
+	vmbus_channel_flush(&echo->channel);
 }
 
 static void echo_run(struct guest *guest, struct echo *echo, uint64_t count)
@@ -415,7 +406,7 @@ static void every_version_connects_opens_and_moves_data(void)
 		guest_start(&guest, host_start(&host, versions[i]), NULL);
 		CU_ASSERT_EQUAL(vmbus_connect(guest.bus, deadline(&guest)), 0);
 		CU_ASSERT_EQUAL(vmbus_version(guest.bus), versions[i]);
-		const struct guest_offer *offer = device_find(&guest, 1);
+		const struct vmbus_offer *offer = device_find(&guest, 1);
 		CU_ASSERT_EQUAL(echo_start(&guest, &echo, offer->relid, 0), 0);
 		CU_ASSERT_TRUE(echo.channel.is_double_mapped);
 		echo_run(&guest, &echo, 3000);
@@ -508,10 +499,10 @@ static void subchannels_and_other_vps_work(void)
 
 	guest_start(&guest, host_start(&host, 0x50003), NULL);
 	CU_ASSERT_EQUAL(vmbus_connect(guest.bus, deadline(&guest)), 0);
-	const struct guest_offer *offer = device_find(&guest, 0);
+	const struct vmbus_offer *offer = device_find(&guest, 0);
 	CU_ASSERT_EQUAL(echo_start(&guest, &primary, offer->relid, 0), 0);
 	host_command(&host, COMMAND_ADD_SUB, 1);
-	const struct guest_offer *sub_offer = NULL;
+	const struct vmbus_offer *sub_offer = NULL;
 	for (const uint64_t until = deadline(&guest);
 		!sub_offer && winhv_time_100ns(&guest.hv) < until;
 		sub_offer = vmbus_offer_subchannel(guest.bus, offer, 1))

@@ -3,17 +3,8 @@
  * A storage controller that the host takes back while it has requests: the guest's
  * controller over the guest's bus, the host's provider over the host's bus, two threads,
  * a loopback partition between them. The disk holds requests for as long as a test likes.
- *
- * Both sides call their channel and offer structures by the same names; here the guest's
- * are renamed.
  */
-#define vmbus_channel	    guest_channel
-#define vmbus_offer	    guest_offer
-#define vmbus_channel_flush guest_channel_flush
 #include "guest/vsc/storage_controller.h"
-#undef vmbus_channel
-#undef vmbus_offer
-#undef vmbus_channel_flush
 #include "guest/winhv/platform_loopback_linux.h"
 #include "host/hypervisor/backend_loopback.h"
 #include "host/vmbus/bus.h"
@@ -338,7 +329,7 @@ static void controller_open(void)
 		.lun_count = 4,
 	};
 	const uint64_t until = in(10 * SECOND);
-	const struct guest_offer *offer;
+	const struct vmbus_offer *offer;
 	while ((offer = vmbus_offer_find(guest.bus, &guid_storage, 0)) == NULL ||
 		offer->is_rescinded)
 		if (vmbus_poll(guest.bus, SECOND) < 0 || in(0) > until)

@@ -151,8 +151,9 @@ static void device_target_set(void *ctx, void *device, uint32_t target_vp)
 		model_wrong("a device that is not open is told of another VP");
 }
 
-static void device_relid_set(void *ctx, void *device, uint32_t relid)
+static void device_relid_set(void *ctx, void *device, uint32_t relid, uint8_t monitor_id)
 {
+	(void)monitor_id;
 	(void)ctx;
 	((struct model_device *)device)->relid = (uint8_t)relid;
 }

@@ -35,8 +35,8 @@ struct gpadl {
 
 struct device {
 	struct replay *replay;
-	struct vmbus_channel *channel; /* NULL: taken back */
-	uint8_t offer[OFFER_BYTES];    /* as recorded */
+	struct bus_channel *channel; /* NULL: taken back */
+	uint8_t offer[OFFER_BYTES];  /* as recorded */
 	bool is_deferred; /* made, but the guest still holds the relid of the one before */
 	/* the guest's side */
 	const struct gpadl *ring;
@@ -101,17 +101,17 @@ static inline uint8_t *memory_at(struct replay *r, uint64_t gpa)
 
 /* ---- provider ---- */
 
-static inline void on_open(void *ctx, struct vmbus_channel *channel, const uint8_t *user_data)
+static inline void on_open(void *ctx, struct bus_channel *channel, const uint8_t *user_data)
 {
 	(void)ctx;
 	(void)user_data;
-	vmbus_channel_open_done(channel, 0);
+	bus_channel_open_done(channel, 0);
 }
 
-static inline void on_close(void *ctx, struct vmbus_channel *channel)
+static inline void on_close(void *ctx, struct bus_channel *channel)
 {
 	(void)ctx;
-	vmbus_channel_close_done(channel);
+	bus_channel_close_done(channel);
 }
 
 /* The packet that has arrived is the one that was written. */
@@ -152,17 +152,17 @@ static inline void packet_compare(struct device *d, const struct packet_view *vi
 	}
 }
 
-static inline bool on_ready(void *ctx, struct vmbus_channel *channel)
+static inline bool on_ready(void *ctx, struct bus_channel *channel)
 {
 	struct device *d = ctx;
-	struct ring_reader *reader = vmbus_channel_reader(channel);
+	struct ring_reader *reader = bus_channel_reader(channel);
 	struct packet_view view;
 	const enum ring_status status = ring_peek(reader, &view);
 	if (status == RING_EMPTY)
 		return false;
 	EXPECT(d->replay, status == RING_OK);
 	if (status != RING_OK) {
-		vmbus_channel_fail(channel, ring_status_name(status));
+		bus_channel_fail(channel, ring_status_name(status));
 		return false;
 	}
 	packet_compare(d, &view);
@@ -171,11 +171,11 @@ static inline bool on_ready(void *ctx, struct vmbus_channel *channel)
 	d->expected = NULL;
 	d->arrived++;
 	ring_release(reader, &view);
-	vmbus_channel_flush(channel);
+	bus_channel_flush(channel);
 	return true;
 }
 
-static const struct vmbus_provider_ops provider_ops = {
+static const struct bus_provider_ops provider_ops = {
 	.name = "replay",
 	.open = on_open,
 	.close = on_close,

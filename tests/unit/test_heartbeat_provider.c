@@ -17,9 +17,9 @@
 
 /* --- the bus ------------------------------------------------------------------------------ */
 
-struct vmbus_channel {
+struct bus_channel {
 	struct ring_pair rings;
-	struct vmbus_offer offer;
+	struct bus_offer offer;
 	bool is_offered;
 	bool is_open;
 	bool vanishes_in_open; /* the guest goes while the open is being answered */
@@ -28,12 +28,11 @@ struct vmbus_channel {
 };
 
 struct vmbus_bus {
-	struct vmbus_channel channel;
+	struct bus_channel channel;
 	int add_result;
 };
 
-int vmbus_offer_add(
-	struct vmbus_bus *bus, const struct vmbus_offer *offer, struct vmbus_channel **out)
+int bus_offer_add(struct vmbus_bus *bus, const struct bus_offer *offer, struct bus_channel **out)
 {
 	if (bus->add_result != 0)
 		return bus->add_result;
@@ -48,14 +47,14 @@ static void bus_close(struct vmbus_bus *bus)
 	bus->channel.offer.ops->close(bus->channel.offer.ctx, &bus->channel);
 }
 
-void vmbus_offer_remove(struct vmbus_channel *channel)
+void bus_offer_remove(struct bus_channel *channel)
 {
 	channel->is_offered = false;
 	if (channel->is_open)
 		channel->offer.ops->close(channel->offer.ctx, channel);
 }
 
-void vmbus_channel_open_done(struct vmbus_channel *channel, int status)
+void bus_channel_open_done(struct bus_channel *channel, int status)
 {
 	CU_ASSERT_EQUAL(status, 0);
 	channel->is_open = true;
@@ -63,26 +62,26 @@ void vmbus_channel_open_done(struct vmbus_channel *channel, int status)
 		channel->offer.ops->close(channel->offer.ctx, channel);
 }
 
-void vmbus_channel_close_done(struct vmbus_channel *channel)
+void bus_channel_close_done(struct bus_channel *channel)
 {
 	CU_ASSERT_TRUE(channel->is_open);
 	channel->is_open = false;
 	ring_pair_close(&channel->rings);
 }
 
-struct ring_reader *vmbus_channel_reader(struct vmbus_channel *channel)
+struct ring_reader *bus_channel_reader(struct bus_channel *channel)
 {
 	CU_ASSERT_TRUE_FATAL(channel->is_open);
 	return &channel->rings.near_in;
 }
 
-struct ring_writer *vmbus_channel_writer(struct vmbus_channel *channel)
+struct ring_writer *bus_channel_writer(struct bus_channel *channel)
 {
 	CU_ASSERT_TRUE_FATAL(channel->is_open);
 	return &channel->rings.near_out;
 }
 
-void vmbus_channel_flush(struct vmbus_channel *channel)
+void bus_channel_flush(struct bus_channel *channel)
 {
 	CU_ASSERT_TRUE_FATAL(channel->is_open);
 	(void)ring_flush(&channel->rings.near_out);
@@ -90,7 +89,7 @@ void vmbus_channel_flush(struct vmbus_channel *channel)
 	channel->flushes++;
 }
 
-void vmbus_channel_fail(struct vmbus_channel *channel, const char *reason)
+void bus_channel_fail(struct bus_channel *channel, const char *reason)
 {
 	CU_ASSERT_TRUE(channel->is_open);
 	CU_ASSERT_PTR_NULL(channel->failure);
@@ -138,7 +137,7 @@ static int fixture_add(struct fixture *f)
 static void open_channel(struct fixture *f)
 {
 	static const uint8_t user_data[VMBUS_USER_DATA_BYTES];
-	struct vmbus_channel *channel = &f->bus.channel;
+	struct bus_channel *channel = &f->bus.channel;
 	ring_pair_open(&channel->rings);
 	channel->failure = NULL;
 	heartbeat_ic_init(&f->guest);
@@ -197,7 +196,7 @@ static void offer_is_a_message_pipe_of_the_heartbeat_class(void)
 	struct fixture f;
 	memset(&f, 0, sizeof f);
 	CU_ASSERT_EQUAL(fixture_add(&f), 0);
-	const struct vmbus_offer *offer = &f.bus.channel.offer;
+	const struct bus_offer *offer = &f.bus.channel.offer;
 	CU_ASSERT_EQUAL(offer->flags, 0x0011);
 	CU_ASSERT_EQUAL(offer->subchannel_index, 0);
 	CU_ASSERT_FALSE(offer->wants_monitor);

@@ -26,15 +26,15 @@ static void aliases_barrier(void)
 
 static void open_memory(void)
 {
-	if (guest_memory_init(&memory, BYTES) != 0)
+	if (guest_memory_init(&memory, BYTES, 0) != 0)
 		abort();
 }
 
 static void refuses_sizes_that_are_no_page_multiple(void)
 {
-	CU_ASSERT_EQUAL(guest_memory_init(&memory, 0), -EINVAL);
-	CU_ASSERT_EQUAL(guest_memory_init(&memory, 4095), -EINVAL);
-	CU_ASSERT_EQUAL(guest_memory_init(&memory, 4097), -EINVAL);
+	CU_ASSERT_EQUAL(guest_memory_init(&memory, 0, 0), -EINVAL);
+	CU_ASSERT_EQUAL(guest_memory_init(&memory, 4095, 0), -EINVAL);
+	CU_ASSERT_EQUAL(guest_memory_init(&memory, 4097, 0), -EINVAL);
 	CU_ASSERT_EQUAL(memory.fd, -1);
 }
 

@@ -35,7 +35,7 @@ static struct device *device_alive(struct replay *r, const uint8_t *offer)
 static struct device *device_add(struct replay *r, const uint8_t *bytes)
 {
 	struct device *d = &r->devices[r->device_count];
-	struct vmbus_offer offer = {
+	struct bus_offer offer = {
 		.flags = (uint16_t)(bytes[56] | bytes[57] << 8),
 		.mmio_mib = (uint16_t)(bytes[58] | bytes[59] << 8),
 		.subchannel_index = (uint16_t)(bytes[180] | bytes[181] << 8),
@@ -48,16 +48,16 @@ static struct device *device_add(struct replay *r, const uint8_t *bytes)
 	*d = (struct device){.replay = r};
 	memcpy(d->offer, bytes, OFFER_BYTES);
 	CU_ASSERT_TRUE_FATAL(r->device_count < DEVICES);
-	EXPECT(r, vmbus_offer_add(r->bus, &offer, &d->channel) == 0);
+	EXPECT(r, bus_offer_add(r->bus, &offer, &d->channel) == 0);
 	r->device_count++;
 	return d;
 }
 
 static void device_remove(struct device *d)
 {
-	struct vmbus_channel *channel = d->channel;
+	struct bus_channel *channel = d->channel;
 	d->channel = NULL;
-	vmbus_offer_remove(channel);
+	bus_offer_remove(channel);
 }
 
 static struct device *device_of(struct replay *r, uint32_t recorded_relid)

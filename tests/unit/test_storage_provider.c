@@ -17,8 +17,8 @@
 
 /* ---- a bus of counters --------------------------------------------------------------------- */
 
-struct vmbus_channel {
-	struct vmbus_offer offer;
+struct bus_channel {
+	struct bus_offer offer;
 	bool is_offered, is_open, is_closing, is_removed;
 	struct ring_pair rings;
 	unsigned flushes, kicks, signals;
@@ -28,26 +28,25 @@ struct vmbus_channel {
 
 struct vmbus_bus {
 	struct guest_memory memory;
-	struct vmbus_channel channels[CHANNELS_MAX];
+	struct bus_channel channels[CHANNELS_MAX];
 	unsigned count;
 	int add_error;
 };
 
 static struct vmbus_bus *bus;
 
-int vmbus_offer_add(
-	struct vmbus_bus *to, const struct vmbus_offer *offer, struct vmbus_channel **out)
+int bus_offer_add(struct vmbus_bus *to, const struct bus_offer *offer, struct bus_channel **out)
 {
 	if (to->add_error)
 		return to->add_error;
 	CU_ASSERT_FATAL(to->count < CHANNELS_MAX);
-	struct vmbus_channel *channel = &to->channels[to->count++];
-	*channel = (struct vmbus_channel){.offer = *offer, .is_offered = true, .open_status = 1};
+	struct bus_channel *channel = &to->channels[to->count++];
+	*channel = (struct bus_channel){.offer = *offer, .is_offered = true, .open_status = 1};
 	*out = channel;
 	return 0;
 }
 
-void vmbus_offer_remove(struct vmbus_channel *channel)
+void bus_offer_remove(struct bus_channel *channel)
 {
 	CU_ASSERT(channel->is_offered && !channel->is_removed);
 	channel->is_removed = true;
@@ -58,47 +57,47 @@ void vmbus_offer_remove(struct vmbus_channel *channel)
 	}
 }
 
-void vmbus_channel_open_done(struct vmbus_channel *channel, int status)
+void bus_channel_open_done(struct bus_channel *channel, int status)
 {
 	channel->open_status = status;
 	channel->is_open = status == 0;
 }
 
-void vmbus_channel_close_done(struct vmbus_channel *channel)
+void bus_channel_close_done(struct bus_channel *channel)
 {
 	CU_ASSERT(channel->is_closing);
 	channel->is_closing = false;
 }
 
-struct ring_reader *vmbus_channel_reader(struct vmbus_channel *channel)
+struct ring_reader *bus_channel_reader(struct bus_channel *channel)
 {
 	return &channel->rings.near_in;
 }
 
-struct ring_writer *vmbus_channel_writer(struct vmbus_channel *channel)
+struct ring_writer *bus_channel_writer(struct bus_channel *channel)
 {
 	return &channel->rings.near_out;
 }
 
-void vmbus_channel_flush(struct vmbus_channel *channel)
+void bus_channel_flush(struct bus_channel *channel)
 {
 	channel->flushes++;
 	channel->signals += ring_read_flush(&channel->rings.near_in);
 	channel->signals += ring_flush(&channel->rings.near_out);
 }
 
-void vmbus_channel_kick(struct vmbus_channel *channel)
+void bus_channel_kick(struct bus_channel *channel)
 {
 	CU_ASSERT(channel->is_open);
 	channel->kicks++;
 }
 
-void vmbus_channel_fail(struct vmbus_channel *channel, const char *reason)
+void bus_channel_fail(struct bus_channel *channel, const char *reason)
 {
 	channel->failure = reason;
 }
 
-const struct guest_memory *vmbus_channel_memory(const struct vmbus_channel *channel)
+const struct guest_memory *bus_channel_memory(const struct bus_channel *channel)
 {
 	(void)channel;
 	return &bus->memory;
@@ -136,7 +135,7 @@ static void bus_free(void)
 	free(bus);
 }
 
-static void channel_open(struct vmbus_channel *channel)
+static void channel_open(struct bus_channel *channel)
 {
 	static const uint8_t user_data[VMBUS_USER_DATA_BYTES];
 	ring_pair_close(&channel->rings);
@@ -144,7 +143,7 @@ static void channel_open(struct vmbus_channel *channel)
 	channel->offer.ops->open(channel->offer.ctx, channel, user_data);
 }
 
-static void channel_close(struct vmbus_channel *channel)
+static void channel_close(struct bus_channel *channel)
 {
 	channel->is_open = false;
 	channel->is_closing = true;
@@ -152,7 +151,7 @@ static void channel_close(struct vmbus_channel *channel)
 }
 
 /* Let the provider run until it finds nothing more to do. */
-static unsigned turn(struct vmbus_channel *channel)
+static unsigned turn(struct bus_channel *channel)
 {
 	unsigned turns = 0;
 	while (channel->offer.ops->ready(channel->offer.ctx, channel) && turns < 1000)
@@ -160,13 +159,13 @@ static unsigned turn(struct vmbus_channel *channel)
 	return turns;
 }
 
-static bool reply_take(struct vmbus_channel *channel, struct packet_view *view, uint8_t *payload)
+static bool reply_take(struct bus_channel *channel, struct packet_view *view, uint8_t *payload)
 {
 	return far_receive(&channel->rings, payload, 512, view);
 }
 
 /* One control operation, answered with its status. */
-static uint32_t control(struct vmbus_channel *channel, uint8_t operation, uint16_t word)
+static uint32_t control(struct bus_channel *channel, uint8_t operation, uint16_t word)
 {
 	uint8_t packet[GUEST_PAYLOAD] = {operation, 0, 0, 0, 1};
 	uint64_t buffer[64];
@@ -189,7 +188,7 @@ static uint32_t control(struct vmbus_channel *channel, uint8_t operation, uint16
 	return status;
 }
 
-static void handshake(struct vmbus_channel *channel)
+static void handshake(struct bus_channel *channel)
 {
 	CU_ASSERT_EQUAL(control(channel, 7, 0), 0);
 	CU_ASSERT_EQUAL(control(channel, 9, 0x0600), 0);
@@ -198,7 +197,7 @@ static void handshake(struct vmbus_channel *channel)
 }
 
 /* READ(10) or WRITE(10) of `count` blocks into pages; false if the ring is full. */
-static bool transfer_send(struct vmbus_channel *channel, bool is_write, uint64_t id, uint32_t lba,
+static bool transfer_send(struct bus_channel *channel, bool is_write, uint64_t id, uint32_t lba,
 	uint16_t count, const struct packet_gpa_range *ranges, uint32_t range_count)
 {
 	uint8_t packet[GUEST_PAYLOAD] = {3, 0, 0, 0, 1};
@@ -229,7 +228,7 @@ static bool transfer_send(struct vmbus_channel *channel, bool is_write, uint64_t
 }
 
 /* The next reply must be this one; its SRB status. */
-static uint8_t srb_status_of(struct vmbus_channel *channel, uint64_t id)
+static uint8_t srb_status_of(struct bus_channel *channel, uint64_t id)
 {
 	uint64_t buffer[64] = {0};
 	struct packet_view view = {0};
@@ -240,7 +239,7 @@ static uint8_t srb_status_of(struct vmbus_channel *channel, uint64_t id)
 
 struct rig {
 	struct storage_provider *provider;
-	struct vmbus_channel *channel;
+	struct bus_channel *channel;
 	struct store_script *store;
 	struct scsi_device *device;
 };
@@ -295,7 +294,7 @@ static void offers_say_what_they_are(void)
 	static const uint8_t ide_data[24] = {0, 0, 0, 1, 0, 0, 0, 0, 2};
 	static const uint8_t zero[VMBUS_USER_DATA_BYTES];
 	struct rig r = rig_make(&plain);
-	const struct vmbus_offer *offer = &r.channel->offer;
+	const struct bus_offer *offer = &r.channel->offer;
 	CU_ASSERT_EQUAL(memcmp(offer->interface_id.bytes, scsi, 16), 0);
 	CU_ASSERT_EQUAL(offer->instance_id.bytes[0], 7);
 	CU_ASSERT_EQUAL(offer->flags, 0);
@@ -579,7 +578,7 @@ static void sub_channels_come_on_demand_and_go_with_the_primary(void)
 	CU_ASSERT_EQUAL(bus->channels[2].offer.subchannel_index, 2);
 	CU_ASSERT_EQUAL(control(r.channel, 13, 2), 0); /* they are there already */
 	CU_ASSERT_EQUAL(bus->count, 3);
-	struct vmbus_channel *sub = &bus->channels[1];
+	struct bus_channel *sub = &bus->channels[1];
 	channel_open(sub);
 	CU_ASSERT(transfer_send(sub, false, 77, 0, 1, &buffer, 1));
 	turn(sub);

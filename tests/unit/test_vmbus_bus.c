@@ -99,7 +99,7 @@ static void a_provider_that_declines_packets_is_not_asked_until_it_kicks(void)
 	CU_ASSERT_FALSE(vmbus_bus_poll(b->bus));
 	CU_ASSERT_EQUAL(p->readies, readies);
 	p->is_lazy = false;
-	vmbus_channel_kick(p->channel);
+	bus_channel_kick(p->channel);
 	bench_run(b);
 	CU_ASSERT_EQUAL(p->packets, 1);
 	CU_ASSERT_EQUAL(bench_read(c), 1);
@@ -125,7 +125,7 @@ static void room_in_the_ring_is_signalled(void)
 	bench_run(b);
 	CU_ASSERT_EQUAL(bench_flag(b, 0), BENCH_NO_FLAG);
 	p->is_lazy = false;
-	vmbus_channel_kick(p->channel);
+	bus_channel_kick(p->channel);
 	bench_run(b);
 	CU_ASSERT_EQUAL(bench_flag(b, 0), 1);
 	CU_ASSERT_EQUAL(ring_send(&c->out, &header, NULL, payload), RING_OK);
@@ -170,7 +170,7 @@ static void nothing_is_lost_around_an_open(void)
 	bench_run(b);
 	CU_ASSERT_EQUAL(p->readies, 0); /* the provider is not ready yet */
 	CU_ASSERT_EQUAL(bench_flag(b, 0), BENCH_NO_FLAG);
-	vmbus_channel_open_done(p->channel, 0);
+	bus_channel_open_done(p->channel, 0);
 	BENCH_HEAR(b, 20, 6);
 	bench_run(b);
 	CU_ASSERT_EQUAL(bench_flag(b, 0), 1); /* after the answer, for what was written before */
@@ -183,7 +183,7 @@ static void nothing_is_lost_around_an_open(void)
 	bench_opened(b, 1);
 	CU_ASSERT_TRUE(vmbus_bus_arm(b->bus));
 	CU_ASSERT_EQUAL(bench_flag(b, 0), 1);
-	vmbus_channel_open_done(p->channel, 0); /* nobody waits for it */
+	bus_channel_open_done(p->channel, 0); /* nobody waits for it */
 	bench_destroy(b);
 }
 
@@ -249,7 +249,7 @@ static void a_broken_ring_silences_its_channel_alone(void)
 	bench_run(b);
 	const unsigned readies = p->readies;
 	bench_signal(b, 0x2001);
-	vmbus_channel_kick(p->channel);
+	bus_channel_kick(p->channel);
 	bench_run(b);
 	CU_ASSERT_EQUAL(p->readies, readies);
 	bench_write(other, 7);
@@ -280,7 +280,7 @@ static void interrupts_go_where_the_guest_wants_them(void)
 	bench_connect(b);
 	struct bench_channel *none = bench_opened_on(b, 2, 0xffffffff);
 	struct bench_channel *c = bench_opened_on(b, 1, 1);
-	CU_ASSERT_EQUAL(vmbus_channel_target_vp(b->providers[1].channel), 1);
+	CU_ASSERT_EQUAL(bus_channel_target_vp(b->providers[1].channel), 1);
 	bench_write(c, 1);
 	bench_write(none, 1);
 	bench_signal(b, 0x2001);
@@ -383,9 +383,9 @@ static void old_versions_use_the_interrupt_page(void)
 static void signals_are_collected_from_the_monitor_page(void)
 {
 	struct bench *b = bench_make();
-	struct vmbus_offer offer = bench_offer(b, 1);
+	struct bus_offer offer = bench_offer(b, 1);
 	offer.wants_monitor = true;
-	CU_ASSERT_EQUAL(vmbus_offer_add(b->bus, &offer, &b->providers[1].channel), 0);
+	CU_ASSERT_EQUAL(bus_offer_add(b->bus, &offer, &b->providers[1].channel), 0);
 	bench_connect_with(b, 0x50003, 0, 0, true);
 	uint32_t *pending = (uint32_t *)rig_at(&b->rig, BENCH_MONITOR_IN) + 2;
 	CU_ASSERT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0);
@@ -435,17 +435,17 @@ static void only_flags_of_open_channels_are_ever_set(void)
 	BENCH_SAY(b, 12, 7, 0, 1);
 	/* R-OPEN-020, R-RING-028: rings are there, the guest is left in peace */
 	bench_send(p->channel, 99);
-	vmbus_channel_flush(p->channel);
+	bus_channel_flush(p->channel);
 	CU_ASSERT_EQUAL(bench_read(c), 99);
 	CU_ASSERT_EQUAL(bench_flag(b, 0), BENCH_NO_FLAG);
 	/* R-MSG-011 */
 	CU_ASSERT_EQUAL(bench_signal(b, 0x2001), HV_STATUS_INVALID_CONNECTION_ID);
-	vmbus_channel_kick(p->channel);
+	bus_channel_kick(p->channel);
 	bench_run(b);
-	vmbus_channel_close_done(p->channel);
-	vmbus_channel_close_done(p->channel); /* nobody waits for it */
-	vmbus_channel_flush(p->channel);
-	vmbus_offer_remove(p->channel);
+	bus_channel_close_done(p->channel);
+	bus_channel_close_done(p->channel); /* nobody waits for it */
+	bus_channel_flush(p->channel);
+	bus_offer_remove(p->channel);
 	BENCH_HEAR(b, 12, 2);
 	bench_connect(b);
 	bench_run(b);

@@ -7,18 +7,18 @@ static void count_reset(void *ctx)
 	((struct bench *)ctx)->resets_done++;
 }
 
-static void remove_self(struct bench_provider *p, struct vmbus_channel *channel)
+static void remove_self(struct bench_provider *p, struct bus_channel *channel)
 {
 	p->on_ready = NULL;
-	vmbus_offer_remove(channel);
+	bus_offer_remove(channel);
 	p->channel = NULL;
 }
 
-static void remove_victim(struct bench_provider *p, struct vmbus_channel *channel)
+static void remove_victim(struct bench_provider *p, struct bus_channel *channel)
 {
 	(void)channel;
 	p->on_ready = NULL;
-	vmbus_offer_remove(p->victim->channel);
+	bus_offer_remove(p->victim->channel);
 	p->victim->channel = NULL;
 }
 
@@ -37,7 +37,7 @@ static void remove_within(unsigned remover, unsigned victim, bool by_arming)
 	p->victim = &b->providers[victim];
 	p->on_ready = remover == victim ? remove_self : remove_victim;
 	for (unsigned i = 1; i <= 3; i++)
-		vmbus_channel_kick(b->providers[i].channel);
+		bus_channel_kick(b->providers[i].channel);
 	if (by_arming)
 		vmbus_bus_arm(b->bus);
 	bench_run(b);
@@ -63,10 +63,10 @@ static void remove_within(unsigned remover, unsigned victim, bool by_arming)
 
 struct visited {
 	unsigned count;
-	struct vmbus_channel_statistics last;
+	struct bus_channel_statistics last;
 };
 
-static void visit(void *ctx, const struct vmbus_channel_statistics *statistics)
+static void visit(void *ctx, const struct bus_channel_statistics *statistics)
 {
 	struct visited *visited = ctx;
 	CU_ASSERT_TRUE(statistics->relid >= visited->last.relid);
@@ -108,12 +108,12 @@ static void a_slow_guest_gets_all_offers_in_order_and_must_wait(void)
 	struct bench *b = bench_make();
 	static struct bench_provider many;
 	for (unsigned i = 0; i < 500; i++) {
-		struct vmbus_offer offer = bench_offer(b, 0);
-		struct vmbus_channel *channel;
+		struct bus_offer offer = bench_offer(b, 0);
+		struct bus_channel *channel;
 		offer.ctx = &many;
 		offer.instance_id.bytes[14] = (uint8_t)(i >> 8);
 		offer.instance_id.bytes[15] = (uint8_t)i;
-		CU_ASSERT_EQUAL(vmbus_offer_add(b->bus, &offer, &channel), 0);
+		CU_ASSERT_EQUAL(bus_offer_add(b->bus, &offer, &channel), 0);
 	}
 	BENCH_SAY(b, 40, 14, 0, 0x50003, 0, 2);
 	BENCH_HEAR(b, 16, 15);
@@ -169,10 +169,10 @@ static void a_reset_waits_for_providers(void)
 	CU_ASSERT_EQUAL(opening->closes, 0);
 	CU_ASSERT_EQUAL(b->resets_done, 0);
 	bench_send(p->channel, 1); /* memory is still mapped */
-	vmbus_channel_flush(p->channel);
-	vmbus_channel_close_done(p->channel);
+	bus_channel_flush(p->channel);
+	bus_channel_close_done(p->channel);
 	CU_ASSERT_EQUAL(b->resets_done, 0);
-	vmbus_channel_open_done(opening->channel, 0);
+	bus_channel_open_done(opening->channel, 0);
 	CU_ASSERT_EQUAL(opening->closes, 1);
 	CU_ASSERT_EQUAL(b->resets_done, 1);
 	BENCH_DEAD(b);
@@ -248,17 +248,17 @@ static void gpadls_are_seen_by_their_provider(void)
 	CU_ASSERT_EQUAL(bench_post(b, 1, words, 44), 0);
 	BENCH_HEAR(b, 20, 10);
 	CU_ASSERT_EQUAL(
-		vmbus_channel_gpadl_pages(p->channel, 9, 0, &gpns, &count, &offset, &bytes), 0);
+		bus_channel_gpadl_pages(p->channel, 9, 0, &gpns, &count, &offset, &bytes), 0);
 	CU_ASSERT_EQUAL(count, 2);
 	CU_ASSERT_EQUAL(gpns[0], 0x50);
 	CU_ASSERT_EQUAL(gpns[1], 0x60);
 	CU_ASSERT_EQUAL(offset, 100);
 	CU_ASSERT_EQUAL(bytes, 8000);
-	CU_ASSERT_EQUAL(vmbus_channel_gpadl_pages(p->channel, 8, 0, &gpns, &count, &offset, &bytes),
-		-ENOENT);
+	CU_ASSERT_EQUAL(
+		bus_channel_gpadl_pages(p->channel, 8, 0, &gpns, &count, &offset, &bytes), -ENOENT);
 	BENCH_SAY(b, 16, 11, 0, 1, 9);
 	BENCH_DEAD(b);
-	vmbus_channel_gpadl_release(p->channel, 9);
+	bus_channel_gpadl_release(p->channel, 9);
 	BENCH_HEAR(b, 12, 12);
 	bench_destroy(b);
 }
@@ -288,7 +288,7 @@ static void statistics_say_what_happened(void)
 			BENCH_HEAR(b, 12, 12);
 		}
 	}
-	vmbus_offer_remove(b->providers[2].channel);
+	bus_offer_remove(b->providers[2].channel);
 	visited = (struct visited){0};
 	vmbus_bus_channels_visit(b->bus, visit, &visited);
 	CU_ASSERT_EQUAL(visited.count, 1);
@@ -302,8 +302,8 @@ static void statistics_say_what_happened(void)
 	CU_ASSERT_EQUAL(visited.last.signals_in, 6);
 	CU_ASSERT_EQUAL(visited.last.signals_out, 6);
 	CU_ASSERT_PTR_NULL(visited.last.failure);
-	vmbus_channel_fail(p->channel, "breach");
-	vmbus_channel_fail(p->channel, "later");
+	bus_channel_fail(p->channel, "breach");
+	bus_channel_fail(p->channel, "later");
 	visited = (struct visited){0};
 	vmbus_bus_channels_visit(b->bus, visit, &visited);
 	CU_ASSERT_STRING_EQUAL(visited.last.failure, "breach");
@@ -312,10 +312,10 @@ static void statistics_say_what_happened(void)
 	CU_ASSERT_EQUAL(status.version, 0x50003);
 	CU_ASSERT_EQUAL(status.channel_count, 1);
 	CU_ASSERT_EQUAL(status.messages_in, 8);
-	CU_ASSERT_EQUAL(vmbus_channel_relid(p->channel), 1);
-	CU_ASSERT_PTR_EQUAL(vmbus_channel_bus(p->channel), b->bus);
-	CU_ASSERT_PTR_EQUAL(vmbus_channel_memory(p->channel), partition_memory(b->rig.partition));
-	CU_ASSERT_PTR_EQUAL(vmbus_channel_offer(p->channel)->ctx, p);
+	CU_ASSERT_EQUAL(bus_channel_relid(p->channel), 1);
+	CU_ASSERT_PTR_EQUAL(bus_channel_bus(p->channel), b->bus);
+	CU_ASSERT_PTR_EQUAL(bus_channel_memory(p->channel), partition_memory(b->rig.partition));
+	CU_ASSERT_PTR_EQUAL(bus_channel_offer(p->channel)->ctx, p);
 	bench_destroy(b);
 }
 
@@ -374,10 +374,10 @@ static void a_provider_may_refuse_an_open(void)
 static void the_same_offer_twice_is_refused(void)
 {
 	struct bench *b = bench_make();
-	const struct vmbus_offer offer = bench_offer(b, 1);
-	struct vmbus_channel *second = NULL;
+	const struct bus_offer offer = bench_offer(b, 1);
+	struct bus_channel *second = NULL;
 	bench_add(b, 1);
-	CU_ASSERT_EQUAL(vmbus_offer_add(b->bus, &offer, &second), -EEXIST);
+	CU_ASSERT_EQUAL(bus_offer_add(b->bus, &offer, &second), -EEXIST);
 	CU_ASSERT_PTR_NULL(second);
 	CU_ASSERT_EQUAL(bench_status(b).channel_count, 1);
 	bench_destroy(b);

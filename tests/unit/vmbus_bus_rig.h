@@ -25,12 +25,12 @@
 #define BENCH_PACKETS_A_TURN 4u
 
 struct bench_provider {
-	struct vmbus_channel *channel; /* NULL: not offered */
+	struct bus_channel *channel; /* NULL: not offered */
 	bool waits_open, waits_close;
 	bool is_lazy; /* declines packets */
 	int open_status;
 	bool writes_at_open;
-	void (*on_ready)(struct bench_provider *provider, struct vmbus_channel *channel);
+	void (*on_ready)(struct bench_provider *provider, struct bus_channel *channel);
 	struct bench_provider *victim; /* for on_ready */
 	unsigned opens, closes, readies, packets;
 	uint8_t user_data[VMBUS_USER_DATA_BYTES];
@@ -54,40 +54,40 @@ struct bench {
 
 /* ---- provider ---- */
 
-static inline void bench_send(struct vmbus_channel *channel, uint64_t id)
+static inline void bench_send(struct bus_channel *channel, uint64_t id)
 {
 	const struct packet_header header = {
 		.type = PACKET_TYPE_INBAND, .payload_bytes = 8, .transaction_id = id};
 	CU_ASSERT_EQUAL(
-		ring_send(vmbus_channel_writer(channel), &header, NULL, "\1\2\3\4\5\6\7"), RING_OK);
+		ring_send(bus_channel_writer(channel), &header, NULL, "\1\2\3\4\5\6\7"), RING_OK);
 }
 
-static inline void bench_open(void *ctx, struct vmbus_channel *channel, const uint8_t *user_data)
+static inline void bench_open(void *ctx, struct bus_channel *channel, const uint8_t *user_data)
 {
 	struct bench_provider *p = ctx;
 	p->opens++;
 	memcpy(p->user_data, user_data, sizeof p->user_data);
 	if (p->writes_at_open) {
 		bench_send(channel, 0xabc);
-		vmbus_channel_flush(channel);
+		bus_channel_flush(channel);
 	}
 	if (!p->waits_open)
-		vmbus_channel_open_done(channel, p->open_status);
+		bus_channel_open_done(channel, p->open_status);
 }
 
-static inline void bench_close(void *ctx, struct vmbus_channel *channel)
+static inline void bench_close(void *ctx, struct bus_channel *channel)
 {
 	struct bench_provider *p = ctx;
 	p->closes++;
 	if (!p->waits_close)
-		vmbus_channel_close_done(channel);
+		bus_channel_close_done(channel);
 }
 
 /* Completes each packet. */
-static inline bool bench_ready(void *ctx, struct vmbus_channel *channel)
+static inline bool bench_ready(void *ctx, struct bus_channel *channel)
 {
 	struct bench_provider *p = ctx;
-	struct ring_reader *reader = vmbus_channel_reader(channel);
+	struct ring_reader *reader = bus_channel_reader(channel);
 	unsigned handled = 0;
 	p->readies++;
 	if (p->on_ready != NULL) {
@@ -100,22 +100,22 @@ static inline bool bench_ready(void *ctx, struct vmbus_channel *channel)
 		if (status == RING_EMPTY)
 			break;
 		if (status != RING_OK) {
-			vmbus_channel_fail(channel, ring_status_name(status));
+			bus_channel_fail(channel, ring_status_name(status));
 			return false;
 		}
 		const struct packet_header header = {
 			.type = PACKET_TYPE_COMPLETION, .transaction_id = view.transaction_id};
 		ring_release(reader, &view);
-		if (ring_send(vmbus_channel_writer(channel), &header, NULL, NULL) != RING_OK)
+		if (ring_send(bus_channel_writer(channel), &header, NULL, NULL) != RING_OK)
 			break;
 		handled++;
 	}
 	p->packets += handled;
-	vmbus_channel_flush(channel);
+	bus_channel_flush(channel);
 	return handled > 0;
 }
 
-static const struct vmbus_provider_ops bench_provider_ops = {
+static const struct bus_provider_ops bench_provider_ops = {
 	.name = "echo",
 	.open = bench_open,
 	.close = bench_close,
@@ -123,9 +123,9 @@ static const struct vmbus_provider_ops bench_provider_ops = {
 };
 
 /* Provider `number`, which gets relid `number` if they are added in order. */
-static inline struct vmbus_offer bench_offer(struct bench *b, unsigned number)
+static inline struct bus_offer bench_offer(struct bench *b, unsigned number)
 {
-	struct vmbus_offer offer = {
+	struct bus_offer offer = {
 		.interface_id = guid_storage,
 		.flags = VMBUS_OFFER_ENUMERATE_DEVICE_INTERFACE,
 		.ops = &bench_provider_ops,
@@ -137,9 +137,9 @@ static inline struct vmbus_offer bench_offer(struct bench *b, unsigned number)
 
 static inline struct bench_provider *bench_add(struct bench *b, unsigned number)
 {
-	const struct vmbus_offer offer = bench_offer(b, number);
+	const struct bus_offer offer = bench_offer(b, number);
 	struct bench_provider *p = &b->providers[number];
-	CU_ASSERT_EQUAL_FATAL(vmbus_offer_add(b->bus, &offer, &p->channel), 0);
+	CU_ASSERT_EQUAL_FATAL(bus_offer_add(b->bus, &offer, &p->channel), 0);
 	return p;
 }
 

@@ -144,8 +144,9 @@ static inline void rig_target_set(void *ctx, void *device, uint32_t target_vp)
 	((struct rig_device *)device)->target_vp = target_vp;
 }
 
-static inline void rig_relid_set(void *ctx, void *device, uint32_t relid)
+static inline void rig_relid_set(void *ctx, void *device, uint32_t relid, uint8_t monitor_id)
 {
+	(void)monitor_id;
 	(void)ctx;
 	((struct rig_device *)device)->relid = relid;
 }
