@@ -123,8 +123,8 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/standalone.o $(LIB_FILE
 	$(Q)$(LINK) $< $(B)/obj/tests/fuzz/standalone.o -Wl,--start-group $(LIB_FILES) -Wl,--end-group \
 		$(PKG_LIBS) -lm -lpthread -o $@
 
-# Bare-metal images: their own flags, no libc; the loaders of multiboot want 32-bit ELF. NAME.pvh.elf
-# has no multiboot header, so that a loader that knows both takes the other way.
+# Bare-metal images: their own flags, no libc. NAME.elf is for loaders of multiboot, which want
+# 32-bit ELF; NAME.pvh.elf for those of PVH.
 BARE_CC := $(if $(findstring clang,$(CC)),$(CC),gcc)
 BARE_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
@@ -138,9 +138,9 @@ bare: $(BARE_FILES) ## the bare-metal test kernels, build/bare/*.elf
 $(BUILD)/bare/obj/%.o: %.c | deps-once
 	@mkdir -p $(@D)
 	$(Q)$(BARE_CC) -I. $(BARE_CFLAGS) -MMD -MP -c $< -o $@
-$(BUILD)/bare/obj/%.o: %.S | deps-once
+$(BUILD)/bare/obj/%.multiboot.o: %.S | deps-once
 	@mkdir -p $(@D)
-	$(Q)$(BARE_CC) -MMD -MP -c $< -o $@
+	$(Q)$(BARE_CC) -DBARE_NO_PVH -MMD -MP -c $< -o $@
 $(BUILD)/bare/obj/%.pvh.o: %.S | deps-once
 	@mkdir -p $(@D)
 	$(Q)$(BARE_CC) -DBARE_NO_MULTIBOOT -MMD -MP -c $< -o $@
@@ -149,7 +149,7 @@ $(BUILD)/bare/%.pvh.elf: $(BUILD)/bare/obj/tests/bare/%.o $(call BARE_OBJECT,$(B
 	$(if $(V),,@echo "  BARE    $@")
 	$(Q)$(BARE_LINK) -s -e bare_entry_pvh $(filter %.o,$^) -o $@
 $(BUILD)/bare/%.elf64: $(BUILD)/bare/obj/tests/bare/%.o $(call BARE_OBJECT,$(BARE_SRCS)) \
-		$(BUILD)/bare/obj/guest/winhv/bare/boot_x86.o guest/winhv/bare/bare.lds
+		$(BUILD)/bare/obj/guest/winhv/bare/boot_x86.multiboot.o guest/winhv/bare/bare.lds
 	$(if $(V),,@echo "  BARE    $(@:64=)")
 	$(Q)$(BARE_LINK) $(filter %.o,$^) -o $@
 $(BUILD)/bare/%.elf: $(BUILD)/bare/%.elf64
@@ -170,8 +170,8 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 		$(PKG_LIBS) -lm -lpthread -o $@
 
 # 4. Phony targets.
-.PHONY: all programs tests bare deps deps-once deps-lint run check lint format fuzz bench coverage install \
-	uninstall clean help
+.PHONY: all programs tests bare deps deps-once deps-lint run check check-system lint format fuzz \
+	bench coverage install uninstall clean help
 .PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
@@ -188,15 +188,24 @@ deps-once:
 deps-lint:
 	@tests/tools/deps lint
 
-run: programs ## the main job on real input: a disk through the enlightened path
+# A virtual machine where one can run, else (or with BACKEND=loopback) a guest that is a process.
+BACKEND ?= kvm
+run: programs ## the main job on real input: a Debian guest, its disk through the enlightened path
+ifeq ($(BACKEND),loopback)
 	@B=$(B) tests/system/demo
+else
+	@B=$(B) tests/system/demo_vm || { [ $$? -eq 77 ] && B=$(B) tests/system/demo; }
+endif
 
 # Whole programs, as a user runs them: with the normal build only.
-CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_disk_10g \
-	tests/system/test_readme)
-check: programs tests ## all tests, one closing total
+CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare tests/system/test_disk_10g \
+	tests/system/test_readme tests/system/test_vm)
+check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)
+
+check-system: programs ## Debian 6.1 and 6.12, cloud and generic, 1, 2 and 4 processors; KERNELS= VPS= JOBS=
+	@B=$(B) tests/system/check-system
 
 lint: deps-lint ## clang-tidy, cppcheck, layers, freestanding, headers alone, format, gcc and clang
 	@tests/tools/lint

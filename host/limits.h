@@ -67,6 +67,9 @@
  * each VP, and some.
  */
 #define LIMIT_KVM_ROUTES 160u
+/* File store: the largest image on tmpfs that is mapped, and the extents looked for in it. */
+#define LIMIT_STORE_MAP_BYTES	(1ull << 40)
+#define LIMIT_STORE_MAP_EXTENTS 65536u
 /* Loopback: connections that have not said hello; a fifth pushes out the oldest. */
 #define LIMIT_LOOPBACK_STRANGERS 4u
 

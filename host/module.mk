@@ -1,6 +1,15 @@
 # The reference host: hypervisor, VMBus server, VSPs, and the worker around them.
 LIBS += hypervisor
 hypervisor_SRCS := \
+	host/hypervisor/backend_kvm.c \
+	host/hypervisor/backend_kvm_cpuid.c \
+	host/hypervisor/backend_kvm_exits.c \
+	host/hypervisor/backend_kvm_interrupts.c \
+	host/hypervisor/backend_kvm_probe.c \
+	host/hypervisor/backend_kvm_registers.c \
+	host/hypervisor/backend_kvm_state.c \
+	host/hypervisor/backend_kvm_vm.c \
+	host/hypervisor/backend_kvm_vp.c \
 	host/hypervisor/backend_loopback.c \
 	host/hypervisor/cpuid_x86.c \
 	host/hypervisor/deferral.c \
@@ -28,12 +37,25 @@ LIBS += machine
 machine_SRCS := \
 	host/machine/acpi.c \
 	$(B)/gen/host/machine/acpi_dsdt.c \
+	host/machine/ata_command.c \
+	host/machine/ata_disk.c \
+	host/machine/ata_dma.c \
+	host/machine/ata_pci.c \
 	host/machine/boot.c \
 	host/machine/boot_bzimage.c \
 	host/machine/boot_elf.c \
 	host/machine/boot_file.c \
 	host/machine/boot_multiboot.c \
 	host/machine/boot_pvh.c \
+	host/machine/cmos.c \
+	host/machine/console.c \
+	host/machine/debug_exit.c \
+	host/machine/fw_cfg.c \
+	host/machine/machine.c \
+	host/machine/power.c \
+	host/machine/synic_test_device.c \
+	host/machine/terminal.c \
+	host/machine/uart_16550.c \
 
 LIBS += hostbus
 hostbus_SRCS := \
@@ -67,6 +89,7 @@ vsp_SRCS := \
 	host/vsp/storage_vsp_luns.c \
 	host/vsp/store_file_linux.c \
 	host/vsp/store_image_linux.c \
+	host/vsp/store_map_linux.c \
 	host/vsp/store_ram.c \
 
 LIBS += worker
@@ -75,13 +98,19 @@ worker_SRCS := \
 	host/vmwp/control_listen.c \
 	host/vmwp/control_print.c \
 	host/vmwp/control_socket.c \
-	host/vmwp/control_worker.c \
+	host/vmwp/control_table.c \
 	host/vmwp/log.c \
 	host/vmwp/loop.c \
 	host/vmwp/options.c \
+	host/vmwp/options_check.c \
+	host/vmwp/options_disk.c \
 	host/vmwp/worker.c \
-	host/vmwp/worker_control.c \
+	host/vmwp/worker_commands.c \
+	host/vmwp/worker_crash.c \
 	host/vmwp/worker_disk.c \
+	host/vmwp/worker_kvm.c \
+	host/vmwp/worker_loopback.c \
+	host/vmwp/worker_report.c \
 
 PROGRAMS += vmwpctl
 vmwpctl_SRCS := host/vmwp/vmwpctl.c

@@ -31,13 +31,17 @@ TESTS += \
 	model/model_channel \
 	model/test_ring_model \
 	unit/test_acpi \
+	unit/test_ata_disk \
 	unit/test_boot \
 	unit/test_boot_bzimage \
 	unit/test_boot_elf \
 	unit/test_boot_multiboot \
+	unit/test_console \
 	unit/test_control \
 	unit/test_control_socket \
 	unit/test_cursor \
+	unit/test_deferral \
+	unit/test_enlightenment \
 	unit/test_guid \
 	unit/test_heartbeat \
 	unit/test_heartbeat_provider \
@@ -47,12 +51,15 @@ TESTS += \
 	unit/test_hostile_host_disk \
 	unit/test_hostile_host_storage \
 	unit/test_hypercall \
+	unit/test_hypercall_ipi \
+	unit/test_hypercall_vp \
 	unit/test_ic \
 	unit/test_ic_channel \
 	unit/test_ic_guest \
 	unit/test_ic_host \
 	unit/test_io_space \
 	unit/test_loop \
+	unit/test_machine_ports \
 	unit/test_memory \
 	unit/test_options \
 	unit/test_packet \
@@ -77,15 +84,21 @@ TESTS += \
 	unit/test_storage_vsp \
 	unit/test_stimer \
 	unit/test_store_file \
+	unit/test_store_map \
 	unit/test_store_ram \
 	unit/test_synic \
+	unit/test_timers \
+	unit/test_synic_test_device \
+	unit/test_uart_16550 \
 	unit/test_vmbus_bus \
 	unit/test_vmbus_bus_life \
+	unit/test_vmbus_bus_monitor \
 	unit/test_vmbus_client_bus \
 	unit/test_vmbus_client_bus_fail \
 	unit/test_vmbus_client_channel \
 	unit/test_vmbus_client_connect \
 	unit/test_vmbus_client_gpadl \
+	unit/test_vmbus_client_late \
 	unit/test_vmbus_client_offer \
 	unit/test_vmbus_guest_golden \
 	unit/test_vmbus_layout \
@@ -100,6 +113,7 @@ TESTS += \
 	unit/test_vmwpctl \
 	unit/test_vsc_disk \
 	unit/test_winhv \
+	unit/test_winhv_calls \
 
 FUZZERS += \
 	fuzz_boot \
@@ -133,12 +147,19 @@ hvbench_SRCS := \
 	tests/performance/raw_file.c \
 	tests/performance/report.c \
 	tests/performance/sandbox.c \
+	tests/performance/why.c \
 
 # Kernels that run on bare metal and test the hypervisor's interface from inside.
 BARE_KERNELS += \
+	clock \
+	connections \
 	features \
 	hypercall \
+	ipi \
+	privileges \
+	registers \
 	smoke \
+	stimer \
 	synic \
 
 BARE_SRCS += tests/bare/bare_test.c

@@ -84,6 +84,15 @@ static bool subchannel_names(char *path, const char **device, const char **relid
 	return *device != NULL;
 }
 
+/* From the event, which an unbind lacks, or from the device, which a remove has lost. */
+static bool class_of(struct udev_device *device, struct guid *class_id)
+{
+	if (vmbus_sysfs_modalias(udev_device_get_property_value(device, "MODALIAS"), class_id))
+		return true;
+	const char *text = udev_device_get_sysattr_value(device, "class_id");
+	return text != NULL && guid_parse(text, class_id) == 0;
+}
+
 static void event_take(const struct live *live, struct udev_device *device)
 {
 	const char *subsystem = udev_device_get_subsystem(device);
@@ -97,14 +106,12 @@ static void event_take(const struct live *live, struct udev_device *device)
 	char names[4096];
 	if (event.action == NULL || event.name == NULL || subsystem == NULL || path == NULL)
 		return;
-	if (vmbus_sysfs_modalias(udev_device_get_property_value(device, "MODALIAS"), &class_id))
+	if (class_of(device, &class_id))
 		event.class_id = &class_id;
 	if (strcmp(subsystem, "vmbus") != 0) {
 		snprintf(names, sizeof names, "%s", path);
 		if (!subchannel_names(names, &event.name, &event.channel))
 			return;
-	} else if (event.class_id == NULL) {
-		return; /* a driver, or the bus itself */
 	}
 	event_print(live, &event);
 }

@@ -17,6 +17,12 @@
 
 #define DELAY_FIRST_MS 10u
 
+/*
+ * Answers taken before what their done() submitted is published: the host works on that
+ * while the next ones are taken.
+ */
+#define ANSWERS_PER_FLUSH 8u
+
 /* ---- completion --------------------------------------------------------- */
 
 /* Give the request back. It must have been taken out of wherever it was. */
@@ -251,7 +257,8 @@ int storage_vsc_drain(struct storage_vsc *vsc, unsigned channel, unsigned budget
 			return -VIRIDIAN_EPROTO;
 		}
 		packet_take(vsc, channel, &view);
-		taken++;
+		if (++taken % ANSWERS_PER_FLUSH == 0)
+			storage_vsc_flush(vsc);
 	}
 	if (taken > 0 && channel < vsc->channel_count && vsc->channels[channel].in != NULL)
 		vsc->channels[channel].is_dirty = true;

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define FUSE_BATCH	  64u /* requests taken in one turn */
+#define FUSE_FLUSH	  8u  /* requests taken before the host is shown them */
 #define TURNS_PER_SERVICE 16u
 #define SPINS_PER_YIELD	  16u
 #define SPINS_PER_LOOK	  32u	       /* looks at the bus for one look at FUSE, while polling */
@@ -44,6 +45,7 @@ struct vsc_disk {
 	struct disk_io *io; /* owned */
 	struct spin_policy spin;
 	unsigned turns;
+	bool is_idle;	   /* the last turn found nothing */
 	uint64_t serviced; /* when */
 };
 
@@ -112,21 +114,36 @@ static void service(struct vsc_disk *app)
 	disk_guest_service(&app->guest);
 }
 
+/*
+ * Take what FUSE has. That there is no more is learnt by a system call in vain, so while the
+ * bus has work, no more is asked for than has been answered since: who has had an answer may
+ * have sent the next request. When there is nothing else to do, everything is taken.
+ */
+static int fuse_take(struct vsc_disk *app)
+{
+	unsigned most = FUSE_BATCH;
+	unsigned taken = 0;
+	if (!app->is_idle && app->fuse.answers < most)
+		most = app->fuse.answers;
+	app->fuse.answers = 0;
+	while (taken < most && disk_fuse_take(&app->fuse) > 0)
+		if (++taken % FUSE_FLUSH == 0)
+			disk_guest_flush(&app->guest);
+	if (taken > 0)
+		disk_guest_flush(&app->guest);
+	return (int)taken;
+}
+
 /* One look everywhere. What was done; negative: the host has gone. */
 static int turn(struct vsc_disk *app, bool looks_at_fuse)
 {
-	int work = 0;
-	if (looks_at_fuse && !app->fuse.is_draining) {
-		while (work < (int)FUSE_BATCH && disk_fuse_take(&app->fuse) > 0)
-			work++;
-		if (work > 0)
-			disk_guest_flush(&app->guest);
-	}
+	const int work = looks_at_fuse && !app->fuse.is_draining ? fuse_take(app) : 0;
 	const int done = disk_guest_poll(&app->guest);
 	if (done < 0)
 		return done;
 	if (done > 0)
 		disk_guest_flush(&app->guest);
+	app->is_idle = work + done == 0;
 	/* Looking at the clock costs as much as the rest of an idle turn: not in each. */
 	if (app->guest.are_offers_new || ++app->turns % TURNS_PER_SERVICE == 0)
 		service(app);
@@ -313,6 +330,7 @@ int main(int argc, char **argv)
 	int status = 1;
 	if (error == 0) {
 		spin_init(&app.spin, app.options.spin_us * 10ull);
+		app.is_idle = true;
 		ready_tell(&app);
 		status = finish(&app, serve(&app));
 	}

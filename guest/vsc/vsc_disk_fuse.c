@@ -244,8 +244,10 @@ static ssize_t request_read(struct disk_fuse *fuse)
 			return bytes;
 		if (errno == ENOENT || errno == EINTR)
 			continue; /* the request was interrupted before we had it */
-		if (errno == EAGAIN)
+		if (errno == EAGAIN) {
+			fuse->counters.dry++;
 			return 0;
+		}
 		fuse->is_unmounted = true;
 		return -errno;
 	}

@@ -20,6 +20,7 @@
 struct disk_fuse_counters {
 	uint64_t requests; /* of any kind */
 	uint64_t stalls;   /* times that no request was taken for want of jobs or memory */
+	uint64_t dry;	   /* looks that found no request */
 };
 
 struct disk_fuse {
@@ -35,6 +36,7 @@ struct disk_fuse {
 	/* A large buffer for the data of the next request: behind DISK_EDGE_PAGES pages. */
 	uint32_t window;
 	bool has_window;
+	unsigned answers; /* given by jobs since the loop last looked; the loop's */
 	struct disk_notifier notifier;
 	struct disk_fuse_counters counters;
 };

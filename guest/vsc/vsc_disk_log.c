@@ -3,43 +3,41 @@
 #include "guest/vsc/vsc_disk_log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 
-#define BURST_LINES 50u
-#define LINE_MS	    200u /* one line more each */
-
-/* Much of what is logged a host can make happen, as often as it likes (R-ROB-005). */
-static bool is_due(void)
+bool disk_log_is_due(struct disk_log_limit *limit, uint64_t now_ms, uint64_t *left_out)
 {
-	static uint64_t left = BURST_LINES;
-	static uint64_t counted_ms;
-	static uint64_t left_out;
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	const uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	const uint64_t earned = (now_ms - counted_ms) / LINE_MS;
-	counted_ms += earned * LINE_MS;
-	left = earned < BURST_LINES - left ? left + earned : BURST_LINES;
-	if (left == 0) {
-		left_out++;
+	const uint64_t earned = (now_ms - limit->counted_ms) / DISK_LOG_LINE_MS;
+	limit->counted_ms += earned * DISK_LOG_LINE_MS;
+	limit->spent -= earned < limit->spent ? earned : limit->spent;
+	if (limit->spent == DISK_LOG_BURST_LINES) {
+		limit->left_out++;
 		return false;
 	}
-	left--;
-	if (left_out > 0)
-		fprintf(stderr, "vsc-disk: … %llu lines left out\n", (unsigned long long)left_out);
-	left_out = 0;
+	limit->spent++;
+	*left_out = limit->left_out;
+	limit->left_out = 0;
 	return true;
+}
+
+static uint64_t now_in_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 void disk_log(const char *format, ...)
 {
+	static struct disk_log_limit limit; /* of the program's standard error */
 	char line[1024];
 	va_list args;
-	if (!is_due())
+	uint64_t left_out;
+	if (!disk_log_is_due(&limit, now_in_ms(), &left_out))
 		return;
+	if (left_out > 0)
+		fprintf(stderr, "vsc-disk: … %llu lines left out\n", (unsigned long long)left_out);
 	va_start(args, format);
 	vsnprintf(line, sizeof line, format, args);
 	va_end(args);

@@ -239,6 +239,76 @@ static void op_readdir(
 	free(buffer);
 }
 
+/* ---- what a directory of disks does not do ------------------------------- */
+
+/* Files come and go with disks: making, removing and renaming them is not permitted. */
+static void refuse(fuse_req_t req)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	(void)parent;
+	(void)name;
+	(void)mode;
+	(void)device;
+	refuse(req);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	(void)parent;
+	(void)name;
+	(void)mode;
+	refuse(req);
+}
+
+/* Of a file or a directory. */
+static void op_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)parent;
+	(void)name;
+	refuse(req);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target;
+	(void)parent;
+	(void)name;
+	refuse(req);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+	const char *to_name, unsigned flags)
+{
+	(void)parent;
+	(void)name;
+	(void)to_parent;
+	(void)to_name;
+	(void)flags;
+	refuse(req);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino;
+	(void)parent;
+	(void)name;
+	refuse(req);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	struct fuse_file_info *info)
+{
+	(void)parent;
+	(void)name;
+	(void)mode;
+	(void)info;
+	refuse(req);
+}
+
 /* ---- open files ---------------------------------------------------------- */
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -341,6 +411,7 @@ static void job_finish(struct disk_fuse *fuse, struct disk_job *job)
 	struct disk_file *file = disk_file_of(job->disk);
 	if (job->error != 0)
 		file->errors++;
+	fuse->answers++;
 	disk_job_free(job);
 	disk_tree_settle(fuse->tree, file);
 }
@@ -481,6 +552,14 @@ static const struct fuse_lowlevel_ops ops = {
 	.setattr = op_setattr,
 	.statfs = op_statfs,
 	.readdir = op_readdir,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_remove,
+	.rmdir = op_remove,
+	.symlink = op_symlink,
+	.rename = op_rename,
+	.link = op_link,
+	.create = op_create,
 	.open = op_open,
 	.release = op_release,
 	.read = op_read,

@@ -21,10 +21,10 @@ static const char usage[] =
 	"Heartbeats are answered. SIGTERM or SIGINT: flush, unmount, end in order.\n"
 	"\n"
 	"  --connect SOCKET    the host's socket: vmwp run --guest SOCKET (needed)\n"
-	"  --channels N        channels of a controller, 1 to 65 (default 4)\n"
+	"  --channels N        channels of a controller, 1 to 64 (default 4)\n"
 	"  --queue-depth N     requests in flight of a controller, to 4096 (default 256)\n"
 	"  --max-version V     highest VMBus version to speak, as 5.3 (default 6.0)\n"
-	"  --spin US           longest polling before sleeping, in us (default 50)\n"
+	"  --spin US           longest polling before sleeping, in us (default 200)\n"
 	"  --wait S            seconds to wait for the host to be there (default 1)\n"
 	"  --timeout S         seconds before a request is given up (default 30)\n"
 	"  --allow-other       let other users use the files\n"
@@ -113,7 +113,7 @@ static int option_take(struct disk_options *options, int key, const char *value)
 		options->connect = value;
 		return 0;
 	case OPTION_CHANNELS:
-		return number_parse("channels", value, 1, 65, &options->channels);
+		return number_parse("channels", value, 1, 64, &options->channels);
 	case OPTION_QUEUE_DEPTH:
 		return number_parse("queue-depth", value, 1, 4096, &options->queue_depth);
 	case OPTION_MAX_VERSION:
@@ -162,7 +162,7 @@ int disk_options_parse(struct disk_options *options, int argc, char **argv)
 	*options = (struct disk_options){
 		.channels = 4,
 		.queue_depth = 256,
-		.spin_us = 50,
+		.spin_us = 200,
 		.wait_s = 1,
 		.timeout_s = 30,
 		.ready_fd = -1,

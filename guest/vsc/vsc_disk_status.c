@@ -114,6 +114,7 @@ static json_t *snapshot(const struct disk_guest *guest, struct disk_tree *tree,
 	json_object_set_new(out, "heartbeats", count(guest->heartbeat.beats));
 	json_object_set_new(out, "fuse_requests", count(fuse->counters.requests));
 	json_object_set_new(out, "fuse_stalls", count(fuse->counters.stalls));
+	json_object_set_new(out, "fuse_dry_looks", count(fuse->counters.dry));
 	json_object_set_new(out, "jobs", count(io->jobs));
 	json_object_set_new(out, "memory_bytes", count((uint64_t)io->arena.memory.bytes));
 	json_object_set_new(

@@ -22,8 +22,7 @@ static uint16_t vp_set_encode(
 	return count;
 }
 
-int winhv_send_ipi(
-	struct winhv *hv, bool is_fast, uint32_t vector, uint64_t mask, uint16_t *status)
+int winhv_send_ipi(struct winhv *hv, bool is_fast, uint32_t vector, uint64_t mask, uint16_t *status)
 {
 	const struct hv_send_ipi_wire wire = {.vector = vector, .processor_mask = mask};
 	const struct winhv_call call = {.code = HV_CALL_SEND_SYNTHETIC_CLUSTER_IPI,
@@ -146,8 +145,8 @@ int winhv_query_capabilities(struct winhv *hv, uint64_t *capabilities, uint16_t 
 		sizeof *capabilities, status);
 }
 
-int winhv_post_debug_data(struct winhv *hv, const void *data, size_t bytes, uint32_t *pending,
-	uint16_t *status)
+int winhv_post_debug_data(
+	struct winhv *hv, const void *data, size_t bytes, uint32_t *pending, uint16_t *status)
 {
 	struct {
 		uint32_t count, options;

@@ -69,7 +69,7 @@ int winhv_query_capabilities(struct winhv *hv, uint64_t *capabilities, uint16_t 
 
 /* HvCallPostDebugData: up to WINHV_DEBUG_DATA_MAX bytes; *pending: what was not taken. */
 #define WINHV_DEBUG_DATA_MAX 4088u
-int winhv_post_debug_data(struct winhv *hv, const void *data, size_t bytes, uint32_t *pending,
-	uint16_t *status);
+int winhv_post_debug_data(
+	struct winhv *hv, const void *data, size_t bytes, uint32_t *pending, uint16_t *status);
 
 #endif

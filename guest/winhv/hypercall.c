@@ -22,7 +22,8 @@ static uint8_t *output_page(const struct winhv *hv)
 static int issue(
 	struct winhv *hv, uint64_t control, bool has_input, bool has_output, uint64_t *result)
 {
-	const int error = hv->ops->hypercall(hv->ctx, hv->vp, control, has_input ? hv->hypercall.gpa : 0,
+	const int error = hv->ops->hypercall(hv->ctx, hv->vp, control,
+		has_input ? hv->hypercall.gpa : 0,
 		has_output ? hv->hypercall.gpa + WINHV_PAGE_BYTES : 0, NULL, result);
 
 	/* Given up here, but perhaps not by the hypervisor. */

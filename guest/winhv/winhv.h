@@ -193,8 +193,8 @@ struct winhv_call {
  * simple calls) and *status are set when 0 is returned. Errors: -VIRIDIAN_EINVAL (does not
  * fit, or a fast list with reps that do not fit), and as above.
  */
-int winhv_call(struct winhv *hv, const struct winhv_call *call, uint16_t *reps_done,
-	uint16_t *status);
+int winhv_call(
+	struct winhv *hv, const struct winhv_call *call, uint16_t *reps_done, uint16_t *status);
 
 /* HvCallPostMessage, ≤ 240 bytes. Returns and errors as above. */
 int winhv_post_message(struct winhv *hv, uint32_t connection_id, uint32_t type, const void *payload,

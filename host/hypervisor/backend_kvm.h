@@ -30,9 +30,10 @@ struct backend_kvm;
 
 /*
  * Can this machine run guests? Opens /dev/kvm, looks for every capability that is needed, and
- * runs a tiny guest in 64-bit mode that must come out of a VMCALL-free round of port, MSR and
- * interrupt exits within a second. Returns 0, or -errno with one sentence for each thing that
- * is missing, joined by "; ", in `why` ("" if none). Takes about 10 ms.
+ * runs a tiny guest through port, MSR and interrupt exits and the start of a second VP. It does
+ * so in a child process (fork), which ends in bounded time even if KVM hangs. Returns 0, or
+ * -errno with one sentence for each thing that is missing, joined by "; ", in `why` ("" if
+ * none). Takes some 10 ms; on a KVM that hangs, up to 10 s.
  */
 int backend_kvm_probe(char *why, size_t why_bytes);
 

@@ -5,20 +5,25 @@
  *
  * The page (called as a function, 64-bit code):
  *
- *	00	cmp rcx, 0x1005d	fast SignalEvent, and nothing else in the input value?
- *	07	jne slow
- *	09	mov rax, rdx
- *	0c	shr rax, 32		flag number and reserved bits 0?
- *	10	jnz slow
- *	12	mov eax, edx
- *	14	out SIGNAL, eax		an ioeventfd takes it, if the connection has one
- *	16	xor eax, eax		HV_STATUS_SUCCESS
- *	18	ret
- *	19 slow: out HYPERCALL, eax	always an exit
- *	1b	ret
+ *	00	mov eax, cs
+ *	02	test al, 3		an OUT at CPL 3 would take #GP
+ *	04	jnz ud
+ *	06	cmp rcx, 0x1005d	fast SignalEvent, and nothing else in the input value?
+ *	0d	jne slow
+ *	0f	mov rax, rdx
+ *	12	shr rax, 32		flag number and reserved bits 0?
+ *	16	jnz slow
+ *	18	mov eax, edx
+ *	1a	out SIGNAL, eax		an ioeventfd takes it, if the connection has one
+ *	1c	xor eax, eax		HV_STATUS_SUCCESS
+ *	1e	ret
+ *	1f slow: out HYPERCALL, eax	always an exit
+ *	21	ret
+ *	22 ud:	ud2
  *
  * If no ioeventfd takes a signal, the exit gives RAX its status and goes on at the RET. KVM
- * steps over an OUT when the VP runs on, but only if RIP is still there.
+ * steps over an OUT when the VP runs on, but only if RIP is still there; where it emulates the
+ * instruction, it has done so already.
  *
  * Source: TLFS, "Hypercall interface" (the page's contents are the hypervisor's choice).
  */
@@ -28,17 +33,20 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define SIGNAL_OUT_AT  0x14u
-#define SIGNAL_RET_AT  0x18u
-#define SLOW_OUT_AT    0x19u
-#define OUT_BYTES      2u
-#define PAGE_OFFSET(x) ((x) & (GUEST_PAGE_BYTES - 1u))
+#define SIGNAL_OUT_AT 0x1au
+#define SIGNAL_RET_AT 0x1eu
+#define SLOW_OUT_AT   0x1fu
+#define OUT_BYTES     2u
+#define PAGE_MASK     (GUEST_PAGE_BYTES - 1ull)
 
 #define VECTOR_UD 6u
 #define VECTOR_GP 13u
 
 /* clang-format off */
 const uint8_t kvm_hypercall_code[] = {
+	0x8c, 0xc8,
+	0xa8, 0x03,
+	0x75, 0x1c,
 	0x48, 0x81, 0xf9, 0x5d, 0x00, 0x01, 0x00,
 	0x75, 0x10,
 	0x48, 0x89, 0xd0,
@@ -50,10 +58,11 @@ const uint8_t kvm_hypercall_code[] = {
 	0xc3,
 	0xe7, BACKEND_KVM_PORT_HYPERCALL,
 	0xc3,
+	0x0f, 0x0b,
 };
 /* clang-format on */
 const size_t kvm_hypercall_code_bytes = sizeof kvm_hypercall_code;
-_Static_assert(sizeof kvm_hypercall_code == 0x1c, "hypercall page code");
+_Static_assert(sizeof kvm_hypercall_code == 0x24, "hypercall page code");
 
 static struct kvm_regs *registers(struct kvm_vp *vp)
 {
@@ -74,9 +83,8 @@ static void fail(struct kvm_vp *vp, uint64_t detail)
 /* ---- hypercalls ---------------------------------------------------------------------------- */
 
 /* Raise an exception at the OUT that was the last exit, as if it had not been carried out. */
-static void fault_at_out(struct kvm_vp *vp, enum partition_fault fault)
+static void fault_at_out(struct kvm_vp *vp, enum partition_fault fault, uint64_t rip)
 {
-	const uint64_t rip = registers(vp)->rip;
 	struct kvm_vcpu_events events;
 
 	kvm_vp_complete(vp); /* steps over the OUT; setting RIP forgets exceptions */
@@ -116,19 +124,20 @@ static bool needs_xmm(uint64_t input_value)
 static enum backend_kvm_exit hypercall(struct kvm_vp *vp)
 {
 	struct kvm_regs *regs = registers(vp);
+	const uint64_t out_rip = (regs->rip & ~PAGE_MASK) | SLOW_OUT_AT;
 	const bool has_xmm = needs_xmm(regs->rcx);
 	struct hypercall_registers call = {
 		.rax = regs->rax, .rcx = regs->rcx, .rdx = regs->rdx, .r8 = regs->r8};
 
 	if (!may_call(vp) || (has_xmm && !kvm_xmm_read(vp, call.xmm))) {
-		fault_at_out(vp, PARTITION_FAULT_UD);
+		fault_at_out(vp, PARTITION_FAULT_UD, out_rip);
 		return BACKEND_KVM_EXIT_HYPERCALL;
 	}
 	const struct hypercall_registers before = call;
 	const enum partition_fault fault = partition_hypercall(
 		vp->kvm->partition, vp->index, &call);
 	if (fault != PARTITION_FAULT_NONE) {
-		fault_at_out(vp, fault);
+		fault_at_out(vp, fault, out_rip);
 		return BACKEND_KVM_EXIT_HYPERCALL;
 	}
 	/* The call may have set registers of its own VP: only what it returns is put back. */
@@ -147,17 +156,18 @@ static enum backend_kvm_exit hypercall(struct kvm_vp *vp)
 static enum backend_kvm_exit signal_by_exit(struct kvm_vp *vp)
 {
 	struct kvm_regs *regs = registers(vp);
+	const uint64_t page_rip = regs->rip & ~PAGE_MASK;
 	struct hypercall_registers call = {.rcx = regs->rcx, .rdx = regs->rdx, .r8 = regs->r8};
 	const enum partition_fault fault =
 		may_call(vp) ? partition_hypercall(vp->kvm->partition, vp->index, &call)
 			     : PARTITION_FAULT_UD;
 
 	if (fault != PARTITION_FAULT_NONE) {
-		fault_at_out(vp, fault);
+		fault_at_out(vp, fault, page_rip | SIGNAL_OUT_AT);
 		return BACKEND_KVM_EXIT_SIGNAL;
 	}
 	regs->rax = call.rax;
-	regs->rip += SIGNAL_RET_AT - SIGNAL_OUT_AT;
+	regs->rip = page_rip | SIGNAL_RET_AT;
 	registers_changed(vp);
 	return BACKEND_KVM_EXIT_SIGNAL;
 }
@@ -168,9 +178,10 @@ static enum backend_kvm_exit signal_by_exit(struct kvm_vp *vp)
 static bool is_page_out(struct kvm_vp *vp, uint16_t port, uint32_t offset)
 {
 	const struct kvm_run *run = vp->run;
+	const uint64_t at = registers(vp)->rip & PAGE_MASK;
 
 	return run->io.direction == KVM_EXIT_IO_OUT && run->io.port == port && run->io.size == 4 &&
-	       run->io.count == 1 && PAGE_OFFSET(registers(vp)->rip) == offset;
+	       run->io.count == 1 && (at == offset || at == offset + OUT_BYTES);
 }
 
 static enum backend_kvm_exit on_port(struct kvm_vp *vp)

@@ -14,11 +14,12 @@ DefinitionBlock ("acpi.aml", "DSDT", 2, "VIRIDN", "VIRIDIAN", 0x00000001)
 	Name (\_S5, Package () { 0x05, 0x00 })
 
 	/* What differs from machine to machine: struct acpi_info_wire of acpi.c. */
-	OperationRegion (INFO, SystemMemory, 0x000EE000, 0x10)
+	OperationRegion (INFO, SystemMemory, 0x000EE000, 0x18)
 	Field (INFO, QWordAcc, NoLock, Preserve)
 	{
 		HMIN, 64,	/* high window of the VMBus: first address, */
 		HLEN, 64,	/* bytes, 0 if there is none */
+		HPCI, 64,	/* 1: there is a PCI root */
 	}
 
 	Scope (\_SB)
@@ -110,6 +111,35 @@ DefinitionBlock ("acpi.aml", "DSDT", 2, "VIRIDN", "VIRIDIAN", 0x00000001)
 			{
 				Return (Package () { 0x000EF000, 0x00000000 })
 			}
+		}
+
+		/* For the emulated disk alone: device 1 is its controller, on pin 14. */
+		Device (PCI0)
+		{
+			Name (_HID, EisaId ("PNP0A03"))
+			Name (_UID, Zero)
+			Method (_STA, 0, NotSerialized)
+			{
+				If (HPCI == Zero)
+				{
+					Return (Zero)
+				}
+				Return (0x0F)
+			}
+			Name (_CRS, ResourceTemplate ()
+			{
+				WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+					0x0000, 0x0000, 0x0000, 0x0000, 0x0001)
+				IO (Decode16, 0x0CF8, 0x0CF8, 0x01, 0x08)
+				WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+					0x0000, 0x0100, 0x03F7, 0x0000, 0x02F8)
+				WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+					0x0000, 0xC000, 0xC0FF, 0x0000, 0x0100)
+			})
+			Name (_PRT, Package ()
+			{
+				Package () { 0x0001FFFF, Zero, Zero, 14 }
+			})
 		}
 
 		/* Tells the guest: the only event is a new generation. */

@@ -123,8 +123,9 @@ enum { MADT_LOCAL_APIC = 0, MADT_IOAPIC = 1, MADT_LOCAL_APIC_NMI = 4 };
 struct acpi_info_wire {
 	uint64_t high_mmio;
 	uint64_t high_mmio_bytes;
+	uint64_t has_pci;
 } __attribute__((packed));
-_Static_assert(sizeof(struct acpi_info_wire) == 16, "acpi.asl");
+_Static_assert(sizeof(struct acpi_info_wire) == 24, "acpi.asl");
 
 #define OEM_ID	     "VIRIDN"
 #define OEM_TABLE_ID "VIRIDIAN"
@@ -268,6 +269,7 @@ void acpi_build(const struct acpi_config *config, uint8_t *bios)
 	const uint32_t xsdt_gpa = table_place(&builder, &xsdt, sizeof xsdt);
 	rsdp_write(bios, rsdt_gpa, xsdt_gpa);
 
-	const struct acpi_info_wire info = {config->high_mmio, config->high_mmio_bytes};
+	const struct acpi_info_wire info = {
+		config->high_mmio, config->high_mmio_bytes, config->has_pci};
 	memcpy(bios + (LAYOUT_ACPI_INFO - LAYOUT_BIOS), &info, sizeof info);
 }

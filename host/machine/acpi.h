@@ -10,6 +10,7 @@
 #ifndef HOST_MACHINE_ACPI_H
 #define HOST_MACHINE_ACPI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct acpi_config {
 	uint32_t vp_count;	  /* 1..LIMIT_VPS: a local APIC each, id = VP index */
 	uint64_t high_mmio;	  /* window of the VMBus above RAM; */
 	uint64_t high_mmio_bytes; /* 0: there is none */
+	bool has_pci;		  /* a PCI root, with the ATA disk */
 };
 
 /*

@@ -139,6 +139,7 @@ static void low_memory_write(struct boot *boot)
 		.vp_count = config->vp_count,
 		.high_mmio = config->high_mmio,
 		.high_mmio_bytes = config->high_mmio ? LAYOUT_VMBUS_HIGH_MMIO_BYTES : 0,
+		.has_pci = config->has_pci,
 	};
 	acpi_build(&acpi, boot_low(boot, LAYOUT_BIOS));
 	boot_generation_set(boot->memory, config->generation);

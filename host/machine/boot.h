@@ -55,6 +55,7 @@ struct boot_config {
 	 * 0: none. Usually LAYOUT_VMBUS_HIGH_MMIO(address bits of the guest's CPUID).
 	 */
 	uint64_t high_mmio;
+	bool has_pci; /* tell of a PCI root, with the ATA disk */
 	/* For the generation counter device; stays the same over a reset. */
 	uint8_t generation[BOOT_GENERATION_BYTES];
 };

@@ -85,30 +85,26 @@ static int header_check(struct boot *boot, const struct elf_header *header, bool
 static int program_header_read(struct boot *boot, const struct elf_header *header, bool is_64,
 	unsigned index, struct program_header *out)
 {
-	/* The sum may wrap on a damaged file; no file is as long as what it would skip. */
 	const uint64_t offset = header->program_offset + (uint64_t)index * header->program_bytes;
 	union {
 		Elf64_Phdr wide;
 		Elf32_Phdr narrow;
 	} program;
 
-	if (offset < header->program_offset)
-		return boot_fail(boot, &boot->kernel, -ENOEXEC,
-			"program headers at 0x%llx (e_phoff): the file is damaged",
-			(unsigned long long)header->program_offset);
 	const int error = boot_file_read(
 		boot, &boot->kernel, offset, &program, header->program_bytes, "program header");
 	if (error)
 		return error;
 	if (is_64)
 		*out = (struct program_header){program.wide.p_type,
-			{program.wide.p_offset, program.wide.p_vaddr, program.wide.p_paddr,
+			{index, program.wide.p_offset, program.wide.p_vaddr, program.wide.p_paddr,
 				program.wide.p_filesz, program.wide.p_memsz},
 			program.wide.p_align};
 	else
 		*out = (struct program_header){program.narrow.p_type,
-			{program.narrow.p_offset, program.narrow.p_vaddr, program.narrow.p_paddr,
-				program.narrow.p_filesz, program.narrow.p_memsz},
+			{index, program.narrow.p_offset, program.narrow.p_vaddr,
+				program.narrow.p_paddr, program.narrow.p_filesz,
+				program.narrow.p_memsz},
 			program.narrow.p_align};
 	return 0;
 }
@@ -158,23 +154,14 @@ static int notes_read(struct boot *boot, const struct program_header *program, s
 	return error;
 }
 
-static int segment_check(struct boot *boot, const struct boot_segment *segment, unsigned index)
+static int segment_check(struct boot *boot, const struct boot_segment *segment)
 {
-	const struct boot_file *file = &boot->kernel;
-
 	if (segment->file_bytes > segment->memory_bytes)
-		return boot_fail(boot, file, -ENOEXEC,
+		return boot_fail(boot, &boot->kernel, -ENOEXEC,
 			"segment %u has 0x%llx bytes in the file (p_filesz) for 0x%llx in memory "
 			"(p_memsz): the file is damaged",
-			index, (unsigned long long)segment->file_bytes,
+			segment->index, (unsigned long long)segment->file_bytes,
 			(unsigned long long)segment->memory_bytes);
-	if (segment->offset > file->bytes || segment->file_bytes > file->bytes - segment->offset)
-		return boot_fail(boot, file, -ENOEXEC,
-			"segment %u, 0x%llx bytes at offset 0x%llx (p_filesz, p_offset), reaches "
-			"past "
-			"the end (0x%llx bytes): the file is cut short or damaged",
-			index, (unsigned long long)segment->file_bytes,
-			(unsigned long long)segment->offset, (unsigned long long)file->bytes);
 	return 0;
 }
 
@@ -201,7 +188,7 @@ int boot_elf_parse(struct boot *boot, struct boot_elf *elf)
 			error = notes_read(boot, &program, elf);
 		if (program.type != PT_LOAD || program.segment.memory_bytes == 0)
 			continue;
-		error = segment_check(boot, &program.segment, i);
+		error = segment_check(boot, &program.segment);
 		elf->segments[elf->segment_count++] = program.segment;
 	}
 	if (!error && elf->segment_count == 0)
@@ -213,17 +200,21 @@ int boot_elf_parse(struct boot *boot, struct boot_elf *elf)
 int boot_elf_load(struct boot *boot, const struct boot_elf *elf)
 {
 	for (unsigned i = 0; i < elf->segment_count; i++) {
-		char what[48];
-		snprintf(what, sizeof what, "segment (p_paddr, p_memsz) number %u", i);
-		const int error = boot_claim(
-			boot, elf->segments[i].paddr, elf->segments[i].memory_bytes, what);
+		const struct boot_segment *segment = &elf->segments[i];
+		char what[48] = "the image (load_addr, bss_end_addr)";
+		if (!elf->is_flat)
+			snprintf(
+				what, sizeof what, "segment %u (p_paddr, p_memsz)", segment->index);
+		const int error = boot_claim(boot, segment->paddr, segment->memory_bytes, what);
 		if (error)
 			return error;
 	}
 	for (unsigned i = 0; i < elf->segment_count; i++) {
 		const struct boot_segment *segment = &elf->segments[i];
+		char what[48];
+		snprintf(what, sizeof what, "segment %u (p_offset, p_filesz)", segment->index);
 		const int error = boot_file_load(boot, &boot->kernel, segment->offset,
-			segment->paddr, segment->file_bytes, "segment");
+			segment->paddr, segment->file_bytes, what);
 		if (error)
 			return error;
 		const uint64_t rest = segment->memory_bytes - segment->file_bytes;

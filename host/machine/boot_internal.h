@@ -103,10 +103,12 @@ bool boot_is_bzimage(const struct boot *boot);
 int boot_bzimage_load(struct boot *boot, struct vp_entry *entry);
 
 struct boot_segment {
+	unsigned index; /* of its program header */
 	uint64_t offset, vaddr, paddr, file_bytes, memory_bytes;
 };
 
 struct boot_elf {
+	bool is_flat;		/* no ELF file: the one segment is from a multiboot header */
 	unsigned segment_count; /* loadable ones that are not empty */
 	struct boot_segment segments[BOOT_SEGMENTS_MAX];
 	uint64_t entry;

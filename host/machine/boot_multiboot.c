@@ -133,6 +133,7 @@ static int addresses_read(struct boot *boot, uint32_t at, struct boot_elf *out)
 			"wrong",
 			address.bss_end, (unsigned long long)end);
 	*out = (struct boot_elf){
+		.is_flat = true,
 		.segment_count = 1,
 		.segments[0] =
 			{
@@ -213,7 +214,7 @@ int boot_multiboot_load(struct boot *boot, const struct boot_elf *elf, struct vp
 			"video "
 			"mode): build it without",
 			header.flags);
-	struct boot_elf flat;
+	struct boot_elf flat = {0};
 	if (header.flags & HEADER_HAS_ADDRESSES) {
 		const int error = addresses_read(boot, (uint32_t)at, &flat);
 		if (error)

@@ -49,9 +49,8 @@
 #define LAYOUT_PORT_ATA		  0x1f0	 /* --emulated-disk: command block, 8 ports */
 #define LAYOUT_PORT_ATA_CONTROL	  0x3f6
 #define LAYOUT_PORT_ATA_DMA	  0xc000 /* bus-master registers, 16 ports */
-/* Of the hypercall page; see backend_kvm.h. */
-#define LAYOUT_PORT_HYPERCALL 0xe4
-#define LAYOUT_PORT_SIGNAL    0xe8
+#define LAYOUT_PORT_PCI		  0xcf8	 /* --emulated-disk: configuration address and data */
+/* 0xe4 and 0xe8 are written by the hypercall page: BACKEND_KVM_PORT_*. */
 
 /* ---- interrupt lines (pins of the IOAPIC) --------------------------------------------------- */
 

@@ -2,6 +2,8 @@
 /* A machine that runs on KVM: see machine.h. */
 #include "host/machine/machine.h"
 
+#include "host/machine/ata_disk.h"
+#include "host/machine/ata_pci.h"
 #include "host/machine/cmos.h"
 #include "host/machine/debug_exit.h"
 #include "host/machine/fw_cfg.h"
@@ -37,7 +39,9 @@ struct machine {
 	struct debug_exit debug_exit;
 	struct fw_cfg fw_cfg;
 	struct synic_test_device *synic_test; /* NULL without test devices */
-	bool is_stuck;			      /* VPs did not come to rest */
+	struct ata_disk *ata;		      /* NULL without an emulated disk */
+	struct ata_pci ata_pci;
+	bool is_stuck; /* VPs did not come to rest */
 	uint64_t boots;
 };
 
@@ -59,6 +63,12 @@ static void on_uart_line(void *ctx, bool is_high)
 {
 	const struct machine *machine = ctx;
 	backend_kvm_line_set(machine->backend, LAYOUT_LINE_COM1, is_high);
+}
+
+static void on_ata_line(void *ctx, bool is_high)
+{
+	const struct machine *machine = ctx;
+	backend_kvm_line_set(machine->backend, LAYOUT_LINE_ATA, is_high);
 }
 
 static void on_power_off(void *ctx)
@@ -206,6 +216,7 @@ static int step_boot_config(struct machine *machine, char *error, size_t error_b
 		.vp_count = config->vp_count,
 		.low_bytes = low,
 		.high_bytes = config->memory_bytes - low,
+		.has_pci = config->emulated_disk != NULL,
 	};
 	const uint64_t ram_end = LAYOUT_HIGH_RAM + machine->boot.high_bytes;
 	if (high_mmio >= ram_end && high_mmio < ram_end + UINT64_MAX / 2)
@@ -290,9 +301,21 @@ static int step_console(struct machine *machine, char *error, size_t error_bytes
 	return 0;
 }
 
-static int step_devices(struct machine *machine, char *error, size_t error_bytes)
+static int ranges_add(struct machine *machine, const struct io_range *ranges, size_t count,
+	char *error, size_t error_bytes)
 {
 	struct io_space *ports = backend_kvm_ports(machine->backend);
+	for (size_t i = 0; i < count; i++) {
+		const int result = io_space_add(
+			ports, ranges[i].base, ranges[i].bytes, ranges[i].ops, ranges[i].ctx);
+		if (result != 0)
+			return fail(result, error, error_bytes, ranges[i].ops->name);
+	}
+	return 0;
+}
+
+static int step_devices(struct machine *machine, char *error, size_t error_bytes)
+{
 	cmos_init(&machine->cmos, NULL, NULL);
 	machine->power = (struct power){
 		.off = on_power_off, .reset = on_reset_register, .ctx = machine};
@@ -302,21 +325,14 @@ static int step_devices(struct machine *machine, char *error, size_t error_bytes
 		{LAYOUT_PORT_SLEEP_CONTROL, POWER_SLEEP_PORTS, &power_sleep_ops, &machine->power},
 		{LAYOUT_PORT_RESET, POWER_RESET_PORTS, &power_reset_ops, &machine->power},
 	};
-	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
-		const int result = io_space_add(
-			ports, ranges[i].base, ranges[i].bytes, ranges[i].ops, ranges[i].ctx);
-		if (result != 0)
-			return fail(result, error, error_bytes, ranges[i].ops->name);
-	}
-	return 0;
+	return ranges_add(machine, ranges, sizeof ranges / sizeof *ranges, error, error_bytes);
 }
 
 static int step_test_devices(struct machine *machine, char *error, size_t error_bytes)
 {
-	struct io_space *ports = backend_kvm_ports(machine->backend);
 	if (!machine->config.has_test_devices)
 		return 0;
-	int result = synic_test_device_create(
+	const int result = synic_test_device_create(
 		machine->partition, on_wake, machine, &machine->synic_test);
 	if (result != 0)
 		return fail(result, error, error_bytes, "SynIC test device");
@@ -328,13 +344,31 @@ static int step_test_devices(struct machine *machine, char *error, size_t error_
 		{LAYOUT_PORT_SYNIC_TEST, SYNIC_TEST_PORTS, &synic_test_device_ops,
 			machine->synic_test},
 	};
-	for (size_t i = 0; i < sizeof ranges / sizeof *ranges && result == 0; i++) {
-		result = io_space_add(
-			ports, ranges[i].base, ranges[i].bytes, ranges[i].ops, ranges[i].ctx);
-		if (result != 0)
-			fail(result, error, error_bytes, ranges[i].ops->name);
-	}
-	return result;
+	return ranges_add(machine, ranges, sizeof ranges / sizeof *ranges, error, error_bytes);
+}
+
+static int step_emulated_disk(struct machine *machine, char *error, size_t error_bytes)
+{
+	const struct ata_disk_config config = {
+		.path = machine->config.emulated_disk,
+		.is_pio = machine->config.is_emulated_disk_pio,
+		.memory = partition_memory(machine->partition),
+		.line_set = on_ata_line,
+		.ctx = machine,
+	};
+	if (config.path == NULL)
+		return 0;
+	const int result = ata_disk_create(&config, &machine->ata, error, error_bytes);
+	if (result != 0)
+		return result;
+	ata_pci_init(&machine->ata_pci);
+	const struct io_range ranges[] = {
+		{LAYOUT_PORT_ATA, ATA_COMMAND_PORTS, &ata_command_ops, machine->ata},
+		{LAYOUT_PORT_ATA_CONTROL, ATA_CONTROL_PORTS, &ata_control_ops, machine->ata},
+		{LAYOUT_PORT_ATA_DMA, ATA_DMA_PORTS, &ata_dma_ops, machine->ata},
+		{LAYOUT_PORT_PCI, ATA_PCI_PORTS, &ata_pci_ops, &machine->ata_pci},
+	};
+	return ranges_add(machine, ranges, sizeof ranges / sizeof *ranges, error, error_bytes);
 }
 
 static int (*const steps[])(struct machine *machine, char *error, size_t error_bytes) = {
@@ -345,6 +379,7 @@ static int (*const steps[])(struct machine *machine, char *error, size_t error_b
 	step_console,
 	step_devices,
 	step_test_devices,
+	step_emulated_disk,
 };
 
 int machine_create(const struct machine_config *config, const struct machine_callbacks *callbacks,
@@ -378,6 +413,10 @@ int machine_boot(struct machine *machine, char *error, size_t error_bytes)
 	cmos_reset(&machine->cmos);
 	if (machine->synic_test)
 		synic_test_device_reset(machine->synic_test);
+	if (machine->ata) {
+		ata_disk_reset(machine->ata);
+		ata_pci_reset(&machine->ata_pci);
+	}
 	result = backend_kvm_vps_reset(machine->backend, &entry);
 	if (result == 0)
 		result = backend_kvm_start(machine->backend);
@@ -406,6 +445,10 @@ void machine_destroy(struct machine *machine)
 	if (machine->is_stuck)
 		return;
 	synic_test_device_destroy(machine->synic_test);
+	if (machine->ata) {
+		ata_disk_destroy(machine->ata);
+		ata_pci_destroy(&machine->ata_pci);
+	}
 	if (machine->backend)
 		backend_kvm_destroy(machine->backend);
 	if (machine->console) {

@@ -34,6 +34,8 @@ struct machine_config {
 	const struct enlightenments *enlightenments; /* NULL: all that works */
 	struct console_config console;
 	bool has_test_devices;
+	const char *emulated_disk; /* image of an ATA disk, or NULL */
+	bool is_emulated_disk_pio;
 };
 
 struct machine_callbacks {

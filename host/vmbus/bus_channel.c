@@ -234,6 +234,12 @@ void bus_channel_flush(struct bus_channel *channel)
 		bus_interrupt(channel);
 }
 
+void bus_channel_flush_writes(struct bus_channel *channel)
+{
+	if (channel->state != BUS_CHANNEL_DOWN && ring_flush(&channel->writer))
+		bus_interrupt(channel);
+}
+
 void bus_channel_kick(struct bus_channel *channel)
 {
 	if (channel->state == BUS_CHANNEL_RUNNING && channel->failure == NULL)

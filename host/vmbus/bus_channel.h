@@ -103,6 +103,12 @@ struct ring_writer *bus_channel_writer(struct bus_channel *channel);
  */
 void bus_channel_flush(struct bus_channel *channel);
 
+/*
+ * The same for what was written alone: packets that were read and released stay in place. For
+ * the middle of a batch; end it with bus_channel_flush().
+ */
+void bus_channel_flush_writes(struct bus_channel *channel);
+
 /* Run ops->ready in the next turn of the loop even without a signal (deferred completions). */
 void bus_channel_kick(struct bus_channel *channel);
 

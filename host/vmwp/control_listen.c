@@ -37,7 +37,7 @@ static int folder_lock(const char *path, struct control_error *error)
 	if (fd < 0) {
 		int result = -errno;
 		control_error_set(error,
-			"control socket '%s': cannot open its folder '%s': %s (make the folder "
+			"socket '%s': cannot open its folder '%s': %s (make the folder "
 			"first, or name another)",
 			path, folder, strerror(-result));
 		return result;
@@ -50,7 +50,7 @@ static int folder_lock(const char *path, struct control_error *error)
 			continue;
 		}
 		control_error_set(error,
-			"control socket '%s': cannot lock its folder '%s': %s (another program "
+			"socket '%s': cannot lock its folder '%s': %s (another program "
 			"holds it; name a folder of your own)",
 			path, folder, strerror(-result));
 		close(fd);
@@ -68,12 +68,12 @@ static int name_clear(const struct sockaddr_un *name, struct control_error *erro
 		if (errno == ENOENT)
 			return 0;
 		control_error_set(
-			error, "control socket '%s': cannot look at it: %s", path, strerror(errno));
+			error, "socket '%s': cannot look at it: %s", path, strerror(errno));
 		return -errno;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
 		control_error_set(error,
-			"control socket '%s': there is a file of another kind (name another path, "
+			"socket '%s': there is a file of another kind (name another path, "
 			"or "
 			"remove it)",
 			path);
@@ -82,22 +82,22 @@ static int name_clear(const struct sockaddr_un *name, struct control_error *erro
 	int live = socket_probe(name, SOCK_STREAM);
 	if (live > 0) {
 		control_error_set(error,
-			"control socket '%s': a running worker uses it (name another path, or stop "
+			"socket '%s': a running worker uses it (name another path, or stop "
 			"that worker: vmwpctl %s shutdown)",
 			path, path);
 		return -EADDRINUSE;
 	}
 	if (live < 0) {
 		control_error_set(error,
-			"control socket '%s': exists and cannot be tried: %s (name another path)",
-			path, strerror(-live));
+			"socket '%s': exists and cannot be tried: %s (name another path)", path,
+			strerror(-live));
 		return live;
 	}
 	if (unlink(path) == 0 || errno == ENOENT)
 		return 0;
 	int result = -errno;
-	control_error_set(error, "control socket '%s': cannot remove the dead one: %s", path,
-		strerror(-result));
+	control_error_set(
+		error, "socket '%s': cannot remove the dead one: %s", path, strerror(-result));
 	return result;
 }
 
@@ -120,7 +120,7 @@ static int bind_and_listen(struct control_listener *listener, struct control_err
 		errno = -result;
 	}
 	int result = -errno;
-	control_error_set(error, "control socket '%s': cannot be made: %s (name another path)",
+	control_error_set(error, "socket '%s': cannot be made: %s (name another path)",
 		name->sun_path, strerror(-result));
 	if (fd >= 0)
 		close(fd);
@@ -133,9 +133,8 @@ int control_listener_open(
 	*listener = (struct control_listener){.fd = -1, .name.sun_family = AF_UNIX};
 	size_t len = strlen(path);
 	if (len == 0 || len >= sizeof listener->name.sun_path) {
-		control_error_set(error,
-			"control socket '%s': the path has %zu bytes: give 1 to %zu", path, len,
-			sizeof listener->name.sun_path - 1);
+		control_error_set(error, "socket '%s': the path has %zu bytes: give 1 to %zu", path,
+			len, sizeof listener->name.sun_path - 1);
 		return len == 0 ? -EINVAL : -ENAMETOOLONG;
 	}
 	memcpy(listener->name.sun_path, path, len + 1);

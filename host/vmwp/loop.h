@@ -65,6 +65,7 @@ struct loop_source {
 	void *ctx;
 	struct loop_source *next;
 };
+/* poll and arm may add and remove sources, their own and others'; disarm may not. */
 void loop_source_add(struct loop *loop, struct loop_source *source);
 void loop_source_remove(struct loop *loop, struct loop_source *source);
 

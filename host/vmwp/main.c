@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* vmwp: the worker process of one partition. The table of verbs is the whole front. */
+#include "host/hypervisor/backend_kvm.h"
 #include "host/vmwp/options.h"
 #include "host/vmwp/worker.h"
 
@@ -9,9 +10,10 @@
 static const char help_text[] = "usage: vmwp VERB [options]\n"
 				"\n"
 				"  run        host one partition; see vmwp run --help\n"
+				"  probe      say whether this machine can run guests on KVM\n"
 				"  help       this text\n"
 				"\n"
-				"example: vmwp run --guest /tmp/guest.sock --disk root.img\n";
+				"example: vmwp run --kernel vmlinuz --disk root.img\n";
 
 static int run_verb(int argc, char **argv)
 {
@@ -20,6 +22,21 @@ static int run_verb(int argc, char **argv)
 	if (parsed != 0)
 		return parsed > 0 ? 0 : 2;
 	return worker_run(&options);
+}
+
+static int probe_verb(int argc, char **argv)
+{
+	char why[1024];
+	if (argc > 1) {
+		fprintf(stderr, "vmwp: probe takes no arguments, such as \"%s\"\n", argv[1]);
+		return 2;
+	}
+	if (backend_kvm_probe(why, sizeof why) == 0) {
+		puts("this machine can run guests on KVM");
+		return 0;
+	}
+	fprintf(stderr, "vmwp: this machine cannot run guests on KVM: %s\n", why);
+	return 1;
 }
 
 static int help_verb(int argc, char **argv)
@@ -35,6 +52,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{"run", run_verb},
+	{"probe", probe_verb},
 	{"help", help_verb},
 	{"--help", help_verb},
 };
@@ -49,6 +67,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return verbs[i].run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, "vmwp: \"%s\" is not a verb; use run, or see vmwp help\n", argv[1]);
+	fprintf(stderr, "vmwp: \"%s\" is not a verb; use run or probe, or see vmwp help\n",
+		argv[1]);
 	return 2;
 }

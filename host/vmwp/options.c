@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The command line of `vmwp run`: see options.h. */
-#include "host/vmwp/options.h"
+#include "host/vmwp/options_internal.h"
 
 #include "protocol/vmbus.h"
 
@@ -14,32 +14,49 @@
 #include <sys/un.h>
 
 static const char help_text[] =
-	"usage: vmwp run --guest SOCKET [options]\n"
+	"usage: vmwp run --kernel FILE [options]      a virtual machine on KVM\n"
+	"       vmwp run --guest SOCKET [options]     a loopback partition: its guest is a\n"
+	"                                             process that connects to SOCKET\n"
 	"\n"
-	"Host one loopback partition: its guest is a process that connects to SOCKET and\n"
-	"shares the partition's memory.\n"
-	"\n"
-	"  --guest SOCKET       Unix socket to make for the guest (needed)\n"
+	"  --backend B          kvm (default with --kernel) or loopback (with --guest)\n"
 	"  --control SOCKET     Unix socket to make for vmwpctl\n"
-	"  --memory SIZE        guest memory, 1M to 64G (default 64M)\n"
+	"  --memory SIZE        guest memory, 1M to 64G (default 512M; loopback 64M)\n"
 	"  --vps N              virtual processors, 1 to 64 (default 1)\n"
 	"  --disk PATH[,…]      attach a raw image or block device\n"
 	"  --dvd PATH[,…]       attach an ISO image, read-only\n"
 	"  --ram-disk SIZE[,…]  attach a disk in memory, for measurements\n"
 	"        …: ro, direct (O_DIRECT), block=512|4096, controller=0..3, target=0..63,\n"
-	"        lun=0..254; without an address the next free target is taken\n"
+	"        lun=0..254; without an address the next free target is taken; a comma in\n"
+	"        PATH is written twice\n"
 	"  --channels N         most channels for one storage controller, 1 to 64 (default 4)\n"
 	"  --max-version V      highest VMBus version to accept, such as 5.3 (default 6.0)\n"
 	"  --heartbeat MS       heartbeat period in milliseconds (default 2000; 0: none)\n"
-	"  --spin US            longest polling before sleeping, in microseconds (default 50)\n"
-	"  --once               end when the first guest has gone\n"
+	"  --spin US            longest polling before sleeping, in microseconds (default 200)\n"
+	"  --on-crash ACTION    exit (default with --kernel) or report, when the guest crashes\n"
 	"  --log LEVEL          error, warning, info (default) or debug\n"
+	"loopback only:\n"
+	"  --once               end when the first guest has gone\n"
+	"kvm only:\n"
+	"  --kernel FILE        bzImage, PVH ELF or multiboot kernel to boot\n"
+	"  --initrd FILE        its initial RAM disk\n"
+	"  --append TEXT        its command line, such as \"console=ttyS0 root=/dev/sda\"\n"
+	"  --serial WHERE       stdio (default; Ctrl-A x ends, Ctrl-A h helps), socket:PATH,\n"
+	"                       file:PATH or none\n"
+	"  --enlightenments E   all, fast (default), or a list; vmwp run --enlightenments help\n"
+	"  --on-reboot ACTION   reset (default) or exit, when the guest reboots\n"
+	"  --test-devices       debug exit port 0xf4, SynIC test device 0x3000, fw_cfg 0x510\n"
+	"  --emulated-disk FILE[,pio]  an ATA disk with DMA, or without, to compare with\n"
 	"  --help\n"
 	"\n"
-	"example: vmwp run --guest /tmp/guest.sock --control /tmp/ctl.sock --disk root.img\n";
+	"status: 0 power off or shutdown, 1 failure, 2 wrong usage, 3 guest crashed,\n"
+	"        4 triple fault, 5 guest rebooted with --on-reboot exit; with --test-devices\n"
+	"        V * 2 + 1 when the guest writes V to its debug exit port\n"
+	"\n"
+	"example: vmwp run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0 \\\n"
+	"             root=/dev/sda\" --memory 1G --vps 2 --disk root.img\n"
+	"         vmwp run --guest /tmp/guest.sock --control /tmp/ctl.sock --disk root.img\n";
 
-static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int complain(const char *format, ...)
+int options_complain(const char *format, ...)
 {
 	va_list args;
 	fputs("vmwp: ", stderr);
@@ -50,7 +67,7 @@ static int complain(const char *format, ...)
 	return -1;
 }
 
-static int number_parse(
+int options_number_parse(
 	const char *what, const char *text, uint64_t least, uint64_t most, uint64_t *out)
 {
 	char *end;
@@ -58,7 +75,7 @@ static int number_parse(
 	const unsigned long long value = strtoull(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
 		value > most)
-		return complain("%s: \"%s\" is not a number from %llu to %llu", what, text,
+		return options_complain("%s: \"%s\" is not a number from %llu to %llu", what, text,
 			(unsigned long long)least, (unsigned long long)most);
 	*out = value;
 	return 0;
@@ -86,125 +103,6 @@ int options_size_parse(const char *text, uint64_t *bytes)
 	return -1;
 }
 
-/* ---- disks --------------------------------------------------------------------------------- */
-
-static int disk_number(const char *what, const char *key, const char *value, uint64_t most,
-	unsigned *out, struct disk_options *disk)
-{
-	char name[64];
-	uint64_t number = 0;
-	snprintf(name, sizeof name, "%s: %s", what, key);
-	if (number_parse(name, value, 0, most, &number) != 0)
-		return -1;
-	*out = (unsigned)number;
-	disk->has_address = true;
-	return 0;
-}
-
-static int disk_word(const char *what, char *word, struct disk_options *disk)
-{
-	char *value = strchr(word, '=');
-	if (value != NULL)
-		*value++ = '\0';
-	if (value == NULL && strcmp(word, "ro") == 0) {
-		disk->is_read_only = true;
-		return 0;
-	}
-	if (value == NULL && strcmp(word, "direct") == 0) {
-		disk->is_direct = true;
-		return 0;
-	}
-	if (value != NULL && strcmp(word, "controller") == 0)
-		return disk_number(
-			what, word, value, OPTIONS_CONTROLLERS_MAX - 1, &disk->controller, disk);
-	if (value != NULL && strcmp(word, "target") == 0)
-		return disk_number(what, word, value, 63, &disk->target, disk);
-	if (value != NULL && strcmp(word, "lun") == 0)
-		return disk_number(what, word, value, 254, &disk->lun, disk);
-	if (value != NULL && strcmp(word, "block") == 0) {
-		if (strcmp(value, "512") != 0 && strcmp(value, "4096") != 0)
-			return complain("%s: block=%s: use 512 or 4096", what, value);
-		disk->block_bytes = (uint32_t)strtoul(value, NULL, 10);
-		return 0;
-	}
-	return complain(
-		"%s: \"%s\" is not known: use ro, direct, block=, controller=, target= or lun=",
-		what, word);
-}
-
-int options_disk_parse(const char *what, enum disk_kind kind, char *text, struct disk_options *out)
-{
-	*out = (struct disk_options){
-		.kind = kind,
-		.block_bytes = kind == DISK_DVD ? 2048 : 512,
-		.is_read_only = kind == DISK_DVD,
-	};
-	char *rest = strchr(text, ',');
-	if (rest != NULL)
-		*rest++ = '\0';
-	if (text[0] == '\0')
-		return complain("%s: a path is missing before the first comma", what);
-	out->path = text;
-	if (kind == DISK_RAM) {
-		out->path = NULL;
-		if (options_size_parse(text, &out->ram_bytes) != 0 || out->ram_bytes == 0 ||
-			out->ram_bytes % 4096 != 0 || out->ram_bytes > 1ull << 36)
-			return complain("%s: \"%s\" is not a size from 4K to 64G, such as 256M",
-				what, text);
-	}
-	while (rest != NULL) {
-		char *word = rest;
-		rest = strchr(word, ',');
-		if (rest != NULL)
-			*rest++ = '\0';
-		if (disk_word(what, word, out) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int disk_add(struct options *options, const char *what, enum disk_kind kind, char *text)
-{
-	if (options->disk_count == OPTIONS_DISKS_MAX)
-		return complain("%s: more than %u disks; attach the rest with vmwpctl", what,
-			OPTIONS_DISKS_MAX);
-	struct disk_options *disk = &options->disks[options->disk_count];
-	if (options_disk_parse(what, kind, text, disk) != 0)
-		return -1;
-	for (unsigned i = 0; i < options->disk_count; i++) {
-		const struct disk_options *other = &options->disks[i];
-		if (disk->has_address && other->has_address &&
-			disk->controller == other->controller && disk->target == other->target &&
-			disk->lun == other->lun)
-			return complain("%s: controller %u, target %u, lun %u is taken twice", what,
-				disk->controller, disk->target, disk->lun);
-	}
-	options->disk_count++;
-	return 0;
-}
-
-/* Disks without an address get the lowest target of controller 0 that nobody uses. */
-static int disks_place(struct options *options)
-{
-	for (unsigned i = 0; i < options->disk_count; i++) {
-		struct disk_options *disk = &options->disks[i];
-		if (disk->has_address)
-			continue;
-		uint64_t used = 0;
-		for (unsigned j = 0; j < options->disk_count; j++) {
-			const struct disk_options *other = &options->disks[j];
-			if (other->has_address && other->controller == 0)
-				used |= 1ull << other->target;
-		}
-		if (used == UINT64_MAX)
-			return complain("all 64 targets of controller 0 are taken: give addresses "
-					"(controller=, target=, lun=)");
-		disk->target = (unsigned)__builtin_ctzll(~used);
-		disk->has_address = true;
-	}
-	return 0;
-}
-
 /* ---- the rest ------------------------------------------------------------------------------ */
 
 static int version_parse(const char *text, uint32_t *out)
@@ -217,7 +115,7 @@ static int version_parse(const char *text, uint32_t *out)
 		if (vmbus_version_find(*out) != NULL)
 			return 0;
 	}
-	return complain(
+	return options_complain(
 		"--max-version: \"%s\" is not a VMBus version: use 0.13, 1.1, 2.4, 3.0, 4.0, "
 		"4.1, 5.0, 5.1, 5.2, 5.3 or 6.0",
 		text);
@@ -236,20 +134,114 @@ static int level_parse(const char *text, enum log_level *out)
 			return 0;
 		}
 	}
-	return complain("--log: \"%s\" is not a level: use error, warning, info or debug", text);
+	return options_complain(
+		"--log: \"%s\" is not a level: use error, warning, info or debug", text);
 }
 
 static int memory_parse(const char *text, uint64_t *out)
 {
 	if (options_size_parse(text, out) != 0 || *out < 1u << 20 || *out > 1ull << 36 ||
 		*out % 4096 != 0)
-		return complain(
+		return options_complain(
 			"--memory: \"%s\" is not a size from 1M to 64G, such as 256M", text);
+	return 0;
+}
+
+/* One of two words; `first` gives END_EXIT. */
+static int action_parse(
+	const char *option, const char *text, const char *other, enum end_action *out)
+{
+	*out = strcmp(text, "exit") == 0 ? END_EXIT : END_GO_ON;
+	if (*out == END_EXIT || strcmp(text, other) == 0)
+		return 0;
+	return options_complain("%s: \"%s\" is not known: use exit or %s", option, text, other);
+}
+
+static int backend_parse(const char *text, enum backend_kind *out)
+{
+	*out = strcmp(text, "kvm") == 0 ? BACKEND_KVM : BACKEND_LOOPBACK;
+	if (*out == BACKEND_KVM || strcmp(text, "loopback") == 0)
+		return 0;
+	return options_complain("--backend: \"%s\" is not known: use kvm or loopback", text);
+}
+
+static int serial_parse(const char *text, struct options *options)
+{
+	static const struct {
+		const char *word;
+		enum serial_kind kind;
+		bool has_path;
+	} words[] = {
+		{"stdio", SERIAL_STDIO, false},
+		{"none", SERIAL_NONE, false},
+		{"socket:", SERIAL_SOCKET, true},
+		{"file:", SERIAL_FILE, true},
+	};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		const size_t bytes = strlen(words[i].word);
+		if (strncmp(text, words[i].word, bytes) != 0 ||
+			(text[bytes] != '\0') != words[i].has_path)
+			continue;
+		options->serial = words[i].kind;
+		options->serial_path = words[i].has_path ? text + bytes : NULL;
+		return 0;
+	}
+	return options_complain("--serial: \"%s\" is not known: use stdio, socket:PATH, file:PATH "
+				"or none",
+		text);
+}
+
+static int enlightenments_help(void)
+{
+	const char *what;
+	puts("all     everything that this host implements\n"
+	     "fast    what pays (default)\n"
+	     "or names joined by commas; -NAME takes one away from what stands before it:");
+	for (size_t i = 0; enlightenment_name(i, &what) != NULL; i++)
+		printf("  %-20s %s\n", enlightenment_name(i, &what), what);
+	return 1;
+}
+
+static int enlightenments_take(const char *text, struct options *options)
+{
+	const char *unknown;
+	size_t bytes;
+	options->has_enlightenments = true;
+	if (strcmp(text, "help") == 0)
+		return enlightenments_help();
+	if (enlightenments_parse(text, &options->enlightenments, &unknown, &bytes) == 0)
+		return 0;
+	return options_complain(
+		"--enlightenments: \"%.*s\" is not known: use all, fast, or names from vmwp run "
+		"--enlightenments help",
+		(int)bytes, unknown);
+}
+
+static int emulated_disk_parse(char *text, struct options *options)
+{
+	const char *word = options_path_cut(text);
+	options->emulated_disk = text;
+	options->is_emulated_disk_pio = word != NULL && strcmp(word, "pio") == 0;
+	if (text[0] == '\0')
+		return options_complain(
+			"--emulated-disk: a path is missing before the first comma");
+	if (word != NULL && !options->is_emulated_disk_pio)
+		return options_complain("--emulated-disk: \"%s\" is not known: use pio", word);
 	return 0;
 }
 
 enum option_key {
 	OPTION_GUEST = 256,
+	OPTION_BACKEND,
+	OPTION_KERNEL,
+	OPTION_INITRD,
+	OPTION_APPEND,
+	OPTION_SERIAL,
+	OPTION_ENLIGHTENMENTS,
+	OPTION_ON_REBOOT,
+	OPTION_ON_CRASH,
+	OPTION_TEST_DEVICES,
+	OPTION_EMULATED_DISK,
 	OPTION_CONTROL,
 	OPTION_MEMORY,
 	OPTION_VPS,
@@ -267,6 +259,16 @@ enum option_key {
 
 static const struct option long_options[] = {
 	{"guest", required_argument, NULL, OPTION_GUEST},
+	{"backend", required_argument, NULL, OPTION_BACKEND},
+	{"kernel", required_argument, NULL, OPTION_KERNEL},
+	{"initrd", required_argument, NULL, OPTION_INITRD},
+	{"append", required_argument, NULL, OPTION_APPEND},
+	{"serial", required_argument, NULL, OPTION_SERIAL},
+	{"enlightenments", required_argument, NULL, OPTION_ENLIGHTENMENTS},
+	{"on-reboot", required_argument, NULL, OPTION_ON_REBOOT},
+	{"on-crash", required_argument, NULL, OPTION_ON_CRASH},
+	{"test-devices", no_argument, NULL, OPTION_TEST_DEVICES},
+	{"emulated-disk", required_argument, NULL, OPTION_EMULATED_DISK},
 	{"control", required_argument, NULL, OPTION_CONTROL},
 	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{"vps", required_argument, NULL, OPTION_VPS},
@@ -283,6 +285,36 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* Options that need the KVM backend. */
+static int kvm_option_take(struct options *options, int key, char *value)
+{
+	switch (key) {
+	case OPTION_KERNEL:
+		options->kernel = value;
+		return 0;
+	case OPTION_INITRD:
+		options->initrd = value;
+		return 0;
+	case OPTION_APPEND:
+		options->command_line = value;
+		return 0;
+	case OPTION_SERIAL:
+		return serial_parse(value, options);
+	case OPTION_ENLIGHTENMENTS:
+		return enlightenments_take(value, options);
+	case OPTION_ON_REBOOT:
+		return action_parse("--on-reboot", value, "reset", &options->on_reboot);
+	case OPTION_TEST_DEVICES:
+		options->has_test_devices = true;
+		return 0;
+	case OPTION_EMULATED_DISK:
+		return emulated_disk_parse(value, options);
+	default:
+		return -1;
+	}
+}
+
+/* Options of any backend. */
 static int option_take(struct options *options, int key, char *value)
 {
 	uint64_t number = 0;
@@ -291,32 +323,36 @@ static int option_take(struct options *options, int key, char *value)
 	case OPTION_GUEST:
 		options->guest_socket = value;
 		return 0;
+	case OPTION_BACKEND:
+		return backend_parse(value, &options->backend);
+	case OPTION_ON_CRASH:
+		return action_parse("--on-crash", value, "report", &options->on_crash);
 	case OPTION_CONTROL:
 		options->control_socket = value;
 		return 0;
 	case OPTION_MEMORY:
 		return memory_parse(value, &options->memory_bytes);
 	case OPTION_VPS:
-		result = number_parse("--vps", value, 1, 64, &number);
+		result = options_number_parse("--vps", value, 1, 64, &number);
 		options->vp_count = (uint32_t)number;
 		return result;
 	case OPTION_DISK:
-		return disk_add(options, "--disk", DISK_FILE, value);
+		return options_disk_add(options, "--disk", DISK_FILE, value);
 	case OPTION_DVD:
-		return disk_add(options, "--dvd", DISK_DVD, value);
+		return options_disk_add(options, "--dvd", DISK_DVD, value);
 	case OPTION_RAM_DISK:
-		return disk_add(options, "--ram-disk", DISK_RAM, value);
+		return options_disk_add(options, "--ram-disk", DISK_RAM, value);
 	case OPTION_CHANNELS:
-		result = number_parse("--channels", value, 1, 64, &number);
+		result = options_number_parse("--channels", value, 1, 64, &number);
 		options->channels_max = (unsigned)number;
 		return result;
 	case OPTION_MAX_VERSION:
 		return version_parse(value, &options->version_max);
 	case OPTION_HEARTBEAT:
-		return number_parse(
+		return options_number_parse(
 			"--heartbeat", value, 0, 3600000, &options->heartbeat_period_ms);
 	case OPTION_SPIN:
-		result = number_parse("--spin", value, 0, 1000000, &number);
+		result = options_number_parse("--spin", value, 0, 1000000, &number);
 		options->spin_ns = number * 1000;
 		return result;
 	case OPTION_ONCE:
@@ -328,7 +364,7 @@ static int option_take(struct options *options, int key, char *value)
 		fputs(help_text, stdout);
 		return 1;
 	default:
-		return -1;
+		return kvm_option_take(options, key, value);
 	}
 }
 
@@ -337,48 +373,21 @@ static int option_complain(int key, char *const *argv)
 {
 	const char *text = argv[optind - 1];
 	if (key == ':')
-		return complain("%s needs a value; see vmwp run --help", text);
+		return options_complain("%s needs a value; see vmwp run --help", text);
 	if (optopt >= OPTION_GUEST)
-		return complain("%s: this option takes no value; see vmwp run --help", text);
+		return options_complain(
+			"%s: this option takes no value; see vmwp run --help", text);
 	if (optopt != 0)
-		return complain("\"-%c\" is not an option; see vmwp run --help", optopt);
-	return complain("\"%s\" is not an option; see vmwp run --help", text);
-}
-
-/* A path that will be a socket's name; NULL if it was not given. */
-static int socket_check(const char *option, const char *path)
-{
-	struct sockaddr_un address;
-	if (path == NULL || (path[0] != '\0' && strlen(path) < sizeof address.sun_path))
-		return 0;
-	if (path[0] == '\0')
-		return complain("%s: the path is empty; name the socket to make", option);
-	return complain("%s: \"%s\" is too long for a socket: %zu characters at most", option, path,
-		sizeof address.sun_path - 1);
-}
-
-static int sockets_check(const struct options *options)
-{
-	if (options->guest_socket == NULL)
-		return complain(
-			"--guest SOCKET is missing: the Unix socket that the guest connects to");
-	if (socket_check("--guest", options->guest_socket) != 0 ||
-		socket_check("--control", options->control_socket) != 0)
-		return -1;
-	if (options->control_socket != NULL &&
-		strcmp(options->guest_socket, options->control_socket) == 0)
-		return complain("--guest and --control are the same path \"%s\": give each its own",
-			options->guest_socket);
-	return 0;
+		return options_complain("\"-%c\" is not an option; see vmwp run --help", optopt);
+	return options_complain("\"%s\" is not an option; see vmwp run --help", text);
 }
 
 int options_parse(int argc, char **argv, struct options *out)
 {
 	*out = (struct options){
-		.memory_bytes = 64u << 20,
 		.vp_count = 1,
 		.channels_max = 4,
-		.spin_ns = 50000,
+		.spin_ns = 200000,
 		.heartbeat_period_ms = 2000,
 		.log_level = LOG_LEVEL_INFO,
 	};
@@ -392,7 +401,7 @@ int options_parse(int argc, char **argv, struct options *out)
 			return result;
 	}
 	if (optind < argc)
-		return complain(
+		return options_complain(
 			"\"%s\" is not an option; disks are given with --disk PATH", argv[optind]);
-	return sockets_check(out) != 0 ? -1 : disks_place(out);
+	return options_check(out) != 0 ? -1 : options_disks_place(out);
 }

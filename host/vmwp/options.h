@@ -6,6 +6,7 @@
 #ifndef HOST_VMWP_OPTIONS_H
 #define HOST_VMWP_OPTIONS_H
 
+#include "host/hypervisor/enlightenment.h"
 #include "host/vmwp/log.h"
 
 #include <stdbool.h>
@@ -33,8 +34,30 @@ struct disk_options {
 	bool is_direct; /* O_DIRECT */
 };
 
+enum backend_kind {
+	BACKEND_UNSET, /* never behind options_parse() */
+	BACKEND_LOOPBACK,
+	BACKEND_KVM,
+};
+
+enum serial_kind {
+	SERIAL_UNSET, /* never behind options_parse() */
+	SERIAL_STDIO,
+	SERIAL_SOCKET,
+	SERIAL_FILE,
+	SERIAL_NONE,
+};
+
+/* What a guest's end of its own accord does to the worker. */
+enum end_action {
+	END_UNSET, /* never behind options_parse() */
+	END_EXIT,
+	END_GO_ON, /* --on-reboot reset, --on-crash report */
+};
+
 struct options {
-	const char *guest_socket;   /* --guest: where a loopback guest connects */
+	enum backend_kind backend;
+	const char *guest_socket;   /* --guest: where a loopback guest connects; or NULL */
 	const char *control_socket; /* --control, or NULL */
 	uint64_t memory_bytes;
 	uint32_t vp_count;
@@ -47,11 +70,25 @@ struct options {
 	enum log_level log_level;
 	unsigned disk_count;
 	struct disk_options disks[OPTIONS_DISKS_MAX];
+	/* with BACKEND_KVM; else NULL or false */
+	const char *kernel;
+	const char *initrd;	  /* or NULL */
+	const char *command_line; /* or NULL */
+	enum serial_kind serial;
+	const char *serial_path; /* of SERIAL_SOCKET and SERIAL_FILE */
+	struct enlightenments enlightenments;
+	bool has_enlightenments; /* they were given */
+	enum end_action on_reboot;
+	enum end_action on_crash; /* with any backend */
+	bool has_test_devices;
+	const char *emulated_disk; /* or NULL */
+	bool is_emulated_disk_pio;
 };
 
 /*
- * Parse one disk argument, "PATH[,key=value|flag...]" (SIZE for DISK_RAM), in place. `what`
- * names the option in messages. 0, or -1 after one line on stderr.
+ * Parse one disk argument, "PATH[,key=value|flag...]" (SIZE for DISK_RAM), in place; ",,"
+ * stands for a comma of the path. `what` names the option in messages. 0, or -1 after one
+ * line on stderr.
  */
 int options_disk_parse(const char *what, enum disk_kind kind, char *text, struct disk_options *out);
 

@@ -6,6 +6,7 @@
 #include "host/vmwp/worker_disk.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,37 +14,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define LOOP_ENTRIES  256u
-#define STOP_LIMIT_NS 30000000000ull /* longest wait for I/O at the end */
+#define LOOP_ENTRIES 256u
+/* A message that names two paths of the longest kind. */
+#define DISK_ERROR_BYTES (2u * PATH_MAX + 512u)
+#define STOP_LIMIT_NS	 30000000000ull /* longest wait for I/O at the end */
 
-/* ---- the loopback backend on the loop ------------------------------------------------------- */
-
-static void on_backend_fd(void *ctx, int fd, uint32_t events)
-{
-	const struct worker *worker = ctx;
-	(void)events;
-	backend_loopback_on_readable(worker->backend, fd);
-}
-
-static int backend_watch(void *ctx, int fd)
-{
-	struct worker *worker = ctx;
-	return loop_fd_add(worker->loop, fd, POLLIN, on_backend_fd, worker);
-}
-
-static void backend_unwatch(void *ctx, int fd)
-{
-	const struct worker *worker = ctx;
-	loop_fd_remove(worker->loop, fd);
-}
-
-static void on_guest_attached(void *ctx)
-{
-	struct worker *worker = ctx;
-	worker->guests++;
-	if (log_limit_take(&worker->connected_limit, loop_now_ns()))
-		log_info("guest connected");
-}
+/* ---- the bus on the loop ------------------------------------------------------------------- */
 
 static void stop_if_finished(struct worker *worker)
 {
@@ -55,35 +31,19 @@ static void stop_if_finished(struct worker *worker)
 static void on_bus_reset_done(void *ctx)
 {
 	struct worker *worker = ctx;
+	void (*done)(struct worker *) = worker->bus_reset_done;
 	worker->is_bus_resetting = false;
-	backend_loopback_release(worker->backend);
+	worker->bus_reset_done = NULL;
+	if (done != NULL)
+		done(worker);
 	stop_if_finished(worker);
 }
 
-static void on_guest_gone(void *ctx, enum loopback_gone_reason reason)
+void worker_bus_reset(struct worker *worker, void (*done)(struct worker *worker))
 {
-	struct worker *worker = ctx;
-	if (log_limit_take(&worker->gone_limit, loop_now_ns()))
-		log_info("guest gone: %s", loopback_gone_reason_text(reason));
 	worker->is_bus_resetting = true;
+	worker->bus_reset_done = done;
 	vmbus_bus_reset(worker->bus, on_bus_reset_done, worker);
-	if (worker->options->is_once)
-		worker_stop(worker, 0);
-}
-
-static bool source_backend_poll(void *ctx)
-{
-	return backend_loopback_poll(((struct worker *)ctx)->backend);
-}
-
-static bool source_backend_arm(void *ctx)
-{
-	return backend_loopback_arm(((struct worker *)ctx)->backend);
-}
-
-static void source_backend_disarm(void *ctx)
-{
-	backend_loopback_disarm(((struct worker *)ctx)->backend);
 }
 
 static bool source_bus_poll(void *ctx)
@@ -91,13 +51,23 @@ static bool source_bus_poll(void *ctx)
 	return vmbus_bus_poll(((struct worker *)ctx)->bus);
 }
 
-static bool source_bus_arm(void *ctx)
+/* The turn of the loop that this causes is what is wanted. */
+static void on_bus_timer(void *ctx, uint64_t now_ns)
 {
-	return vmbus_bus_arm(((struct worker *)ctx)->bus);
+	(void)ctx;
+	(void)now_ns;
 }
 
-/* ---- heartbeat ---------------------------------------------------------------------------------
- */
+static bool source_bus_arm(void *ctx)
+{
+	struct worker *worker = ctx;
+	const uint64_t interval_ns = vmbus_bus_poll_interval_ns(worker->bus);
+	if (interval_ns != 0 && worker->bus_timer.deadline_ns == 0)
+		loop_timer_set(worker->loop, &worker->bus_timer, loop_now_ns() + interval_ns);
+	return vmbus_bus_arm(worker->bus);
+}
+
+/* ---- heartbeat ----------------------------------------------------------------------------- */
 
 static uint64_t heartbeat_now(void *ctx)
 {
@@ -147,8 +117,7 @@ static int heartbeat_start(struct worker *worker)
 	return result;
 }
 
-/* ---- start, one step after the other
- * --------------------------------------------------------------- */
+/* ---- start, one step after the other ------------------------------------------------------- */
 
 static int step_loop(struct worker *worker)
 {
@@ -176,7 +145,7 @@ static void on_signal(void *ctx, int fd, uint32_t events)
 		loop_stop(worker->loop, 1);
 		return;
 	}
-	log_info("%s: shutting down", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+	log_info("SIG%s: shutting down", sigabbrev_np((int)info.ssi_signo));
 	worker_stop(worker, 0);
 }
 
@@ -186,6 +155,7 @@ static int step_signals(struct worker *worker)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	worker->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -197,26 +167,13 @@ static int step_signals(struct worker *worker)
 	return 0;
 }
 
-static int step_partition(struct worker *worker)
+static int step_backend(struct worker *worker)
 {
-	const struct partition_config config = {
-		.memory_bytes = worker->options->memory_bytes,
-		.vp_count = worker->options->vp_count,
-	};
-	const struct backend_loopback_callbacks callbacks = {
-		.watch = backend_watch,
-		.unwatch = backend_unwatch,
-		.on_guest_attached = on_guest_attached,
-		.on_guest_gone = on_guest_gone,
-		.ctx = worker,
-	};
-	int result = partition_create(&config, &worker->partition);
-	if (result == 0)
-		result = backend_loopback_create(worker->partition, &callbacks, &worker->backend);
-	if (result != 0)
-		log_error("partition with %llu MiB: %s; try a smaller --memory",
-			(unsigned long long)(config.memory_bytes >> 20), strerror(-result));
-	return result;
+	worker->has_backend = true;
+	if (worker->backend->create(worker) != 0)
+		return -1;
+	worker_crash_watch(worker);
+	return 0;
 }
 
 static int step_bus(struct worker *worker)
@@ -232,20 +189,16 @@ static int step_bus(struct worker *worker)
 		log_error("VMBus: %s", strerror(-result));
 		return result;
 	}
-	worker->backend_source = (struct loop_source){.poll = source_backend_poll,
-		.arm = source_backend_arm,
-		.disarm = source_backend_disarm,
-		.ctx = worker};
+	worker->bus_timer = (struct loop_timer){.fn = on_bus_timer, .ctx = worker};
 	worker->bus_source = (struct loop_source){
 		.poll = source_bus_poll, .arm = source_bus_arm, .ctx = worker};
 	loop_source_add(worker->loop, &worker->bus_source);
-	loop_source_add(worker->loop, &worker->backend_source);
 	return 0;
 }
 
 static int step_disks(struct worker *worker)
 {
-	char error[512];
+	char error[DISK_ERROR_BYTES];
 	for (unsigned i = 0; i < worker->options->disk_count; i++) {
 		if (worker_attach(worker, &worker->options->disks[i], error, sizeof error) != 0) {
 			log_error("%s", error);
@@ -253,33 +206,6 @@ static int step_disks(struct worker *worker)
 		}
 	}
 	return 0;
-}
-
-static int step_guest_socket(struct worker *worker)
-{
-	static const struct {
-		int error;
-		const char *advice;
-	} table[] = {
-		{EADDRINUSE, "another worker listens there: give another path"},
-		{EEXIST, "something else than a socket is there: give another path"},
-		{ENOENT, "make its folder first"},
-		{ENOTDIR, "what should be its folder is a file: give another path"},
-		{EACCES, "this user may not write there: give a path in a folder of its own"},
-		{EPERM, "this user may not write there: give a path in a folder of its own"},
-		{EROFS, "give a path in a folder that can be written, such as /run"},
-	};
-	const char *path = worker->options->guest_socket;
-	const int result = backend_loopback_listen(worker->backend, path);
-	if (result == 0)
-		return 0;
-	const char *advice = "give another path";
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		if (table[i].error == -result)
-			advice = table[i].advice;
-	}
-	log_error("--guest %s: %s; %s", path, strerror(-result), advice);
-	return -1;
 }
 
 static int step_control_socket(struct worker *worker)
@@ -297,18 +223,22 @@ static int step_control_socket(struct worker *worker)
 	return -1;
 }
 
+static int step_guest(struct worker *worker)
+{
+	return worker->backend->start(worker);
+}
+
 static int (*const steps[])(struct worker *worker) = {
 	step_loop,
 	step_signals,
-	step_partition,
+	step_backend,
 	step_bus,
 	step_disks,
-	step_guest_socket,
 	step_control_socket,
+	step_guest,
 };
 
-/* ---- end
- * --------------------------------------------------------------------------------------------- */
+/* ---- end ----------------------------------------------------------------------------------- */
 
 static void on_stop_limit(void *ctx, uint64_t now_ns)
 {
@@ -326,12 +256,10 @@ void worker_stop(struct worker *worker, int exit_status)
 	worker->exit_status = exit_status;
 	worker->stop_timer = (struct loop_timer){.fn = on_stop_limit, .ctx = worker};
 	loop_timer_set(worker->loop, &worker->stop_timer, loop_now_ns() + STOP_LIMIT_NS);
-	backend_loopback_stop(worker->backend);
 	if (worker->has_heartbeat)
 		heartbeat_provider_remove(&worker->heartbeat);
 	worker->has_heartbeat = false;
-	if (backend_loopback_has_guest(worker->backend))
-		backend_loopback_disconnect(worker->backend);
+	worker->backend->stop(worker);
 	worker_disks_detach_all(worker, stop_if_finished);
 	stop_if_finished(worker);
 }
@@ -341,16 +269,14 @@ static void worker_destroy(struct worker *worker)
 	control_socket_destroy(worker->control);
 	if (worker->bus != NULL) {
 		loop_source_remove(worker->loop, &worker->bus_source);
-		loop_source_remove(worker->loop, &worker->backend_source);
+		loop_timer_cancel(worker->loop, &worker->bus_timer);
 		if (worker->has_heartbeat)
 			heartbeat_provider_remove(&worker->heartbeat);
 		worker_controllers_destroy(worker);
 		vmbus_bus_destroy(worker->bus);
 	}
-	if (worker->backend != NULL)
-		backend_loopback_destroy(worker->backend);
-	if (worker->partition != NULL)
-		partition_destroy(worker->partition);
+	if (worker->has_backend)
+		worker->backend->destroy(worker);
 	if (worker->signal_fd >= 0)
 		close(worker->signal_fd);
 	loop_destroy(worker->loop);
@@ -361,6 +287,8 @@ int worker_run(const struct options *options)
 	static struct worker worker; /* one process, one partition */
 	worker = (struct worker){
 		.options = options,
+		.backend = options->backend == BACKEND_KVM ? &worker_backend_kvm
+							   : &worker_backend_loopback,
 		.signal_fd = -1,
 		.started_ns = loop_now_ns(),
 	};
@@ -368,11 +296,8 @@ int worker_run(const struct options *options)
 	int status = 0;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && status == 0; i++)
 		status = steps[i](&worker) != 0 ? 1 : 0;
-	if (status == 0) {
-		log_info("ready: guest %s, %u disk%s", options->guest_socket, options->disk_count,
-			options->disk_count == 1 ? "" : "s");
+	if (status == 0)
 		status = loop_run(worker.loop);
-	}
 	worker_destroy(&worker);
 	if (status == 0)
 		log_info("ended in order");

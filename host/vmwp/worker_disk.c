@@ -57,8 +57,10 @@ void worker_controllers_destroy(struct worker *worker)
 		if (worker->controllers[i] == NULL)
 			continue;
 		storage_provider_remove(worker->controllers[i]);
-		if (storage_provider_is_idle(worker->controllers[i]))
-			storage_provider_destroy(worker->controllers[i]);
+		/* the kernel may still use what belongs to a request: that ends with the process */
+		if (!storage_provider_is_idle(worker->controllers[i]))
+			continue;
+		storage_provider_destroy(worker->controllers[i]);
 		worker->controllers[i] = NULL;
 	}
 }

@@ -15,6 +15,26 @@
 /* What a completion takes in the ring, descriptor and trailer included. */
 #define REPLY_RING_BYTES (PACKET_DESCRIPTOR_BYTES + STORAGE_PACKET_BYTES_MAX + PACKET_TRAILER_BYTES)
 
+/*
+ * The guest is shown replies before the batch ends, after so many or after so much data: it
+ * works on them, and sends what comes next, while the rest of the batch is worked on here.
+ */
+#define SHOW_REPLIES 8u
+#define SHOW_BYTES   (32u << 10)
+
+#define GPN_END (UINT64_C(1) << 52) /* page numbers are below: addresses have 64 bits */
+
+/* The usual page list: one range in one page. */
+struct one_page_wire {
+	uint32_t reserved; /* may be anything */
+	uint32_t range_count;
+	uint32_t byte_count;
+	uint32_t byte_offset;
+	uint64_t gpn;
+} PROTOCOL_PACKED;
+PROTOCOL_ASSERT_SIZE(
+	struct one_page_wire, PACKET_GPA_DIRECT_HEADER_BYTES + PACKET_GPA_RANGE_HEADER_BYTES + 8);
+
 struct provider_channel {
 	struct storage_provider *provider;
 	uint16_t index;
@@ -23,6 +43,9 @@ struct provider_channel {
 	struct storage_channel *core; /* while open and not closing */
 	bool is_in_ready;
 	bool is_failed; /* until closed: read and write nothing */
+	/* since replies were last shown */
+	unsigned unseen_replies;
+	uint64_t unseen_bytes;
 };
 
 struct storage_provider {
@@ -43,6 +66,27 @@ static void channel_fail(struct provider_channel *channel, enum ring_status stat
 
 /* ---- outputs of the machine ---------------------------------------------------------------- */
 
+/* In the middle of a batch only the replies: its packets are still being looked at. */
+static void replies_show(struct provider_channel *channel)
+{
+	channel->unseen_replies = 0;
+	channel->unseen_bytes = 0;
+	if (channel->is_in_ready)
+		bus_channel_flush_writes(channel->open);
+	else
+		bus_channel_flush(channel->open);
+}
+
+/* Data that a request has moved; what else there is in a reply takes no time. */
+static uint32_t moved_bytes(const void *reply, size_t bytes)
+{
+	struct storage_srb_packet_wire packet;
+	if (bytes < offsetof(struct storage_srb_packet_wire, srb.cdb_or_sense))
+		return 0;
+	memcpy(&packet, reply, offsetof(struct storage_srb_packet_wire, srb.cdb_or_sense));
+	return packet.srb.data_length;
+}
+
 static void on_complete(void *ctx, uint64_t transaction_id, const void *reply, size_t bytes)
 {
 	struct provider_channel *channel = ctx;
@@ -60,6 +104,9 @@ static void on_complete(void *ctx, uint64_t transaction_id, const void *reply, s
 		channel_fail(channel, status);
 		return;
 	}
+	channel->unseen_bytes += moved_bytes(reply, bytes);
+	if (++channel->unseen_replies >= SHOW_REPLIES || channel->unseen_bytes >= SHOW_BYTES)
+		replies_show(channel);
 	if (!channel->is_in_ready)
 		bus_channel_kick(channel->open);
 }
@@ -123,14 +170,37 @@ static bool map_pages(struct storage_request *request, const struct guest_memory
 	return true;
 }
 
+/* map_data() for the usual page list. False, with nothing done: it is another kind. */
+static bool map_one_page(struct storage_request *request, const struct guest_memory *memory,
+	const struct packet_view *view)
+{
+	struct one_page_wire list;
+	if (view->extended_bytes != sizeof list)
+		return false;
+	packet_copy_in(&list, view->extended, sizeof list);
+	if (list.range_count != 1 || list.byte_offset >= GUEST_PAGE_BYTES ||
+		list.byte_count - 1 >= GUEST_PAGE_BYTES - list.byte_offset || list.gpn >= GPN_END)
+		return false;
+	void *host = guest_memory_at(
+		memory, list.gpn * GUEST_PAGE_BYTES + list.byte_offset, list.byte_count);
+	if (!host)
+		return false;
+	request->iov[0] = (struct iovec){.iov_base = host, .iov_len = list.byte_count};
+	request->iov_count = 1;
+	request->iov_bytes = list.byte_count;
+	request->data = STORAGE_DATA_MAPPED;
+	return true;
+}
+
 /* Turn the page list of a GPA-direct packet into request->iov. */
 static void map_data(struct storage_provider *provider, struct storage_request *request,
 	const struct guest_memory *memory, const struct packet_view *view)
 {
+	if (__builtin_expect(map_one_page(request, memory, view), 1))
+		return;
 	const uint32_t max_bytes = storage_vsp_max_transfer_bytes(provider->vsp);
 	const unsigned iov_max = max_bytes / GUEST_PAGE_BYTES + 1;
-	const struct packet_gpa_limits limits = {
-		.max_bytes = max_bytes, .end_gpn = UINT64_C(1) << 52};
+	const struct packet_gpa_limits limits = {.max_bytes = max_bytes, .end_gpn = GPN_END};
 	struct packet_gpa_list list;
 	const enum packet_reject rejected = packet_gpa_direct_parse(
 		view, &limits, provider->extended, (uint32_t)provider->extended_bytes, &list);
@@ -264,6 +334,8 @@ static bool on_ready(void *ctx, struct bus_channel *bus_channel)
 	if (storage_vsp_has_notification(channel->provider->vsp) && !channel->is_failed)
 		send_notification(channel);
 	channel->is_in_ready = false;
+	channel->unseen_replies = 0;
+	channel->unseen_bytes = 0;
 	if (!channel->is_failed)
 		bus_channel_flush(bus_channel);
 	return taken != 0;

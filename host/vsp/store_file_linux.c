@@ -78,15 +78,24 @@ static void transfer_complete(struct store_file *file, struct store_request *req
 
 /*
  * tmpfs takes no request that must not wait, so io_uring gives each one to a thread of its
- * own; two changes of threads cost many times what the copy does.
+ * own; two changes of threads cost many times what the copy does. A second thread of ours would
+ * not help either: two writers of one file wait for each other in the kernel, and a copy
+ * through the map is faster than two processors that call it.
  */
 static void transfer_now(struct store_file *file, struct store_request *request)
 {
 	const off_t offset = (off_t)(request->offset + request->progress_bytes);
+	if (store_map_copy(&file->map, request->op == STORE_WRITE, request->iov, request->iov_count,
+		    (uint64_t)offset, request->bytes - request->progress_bytes)) {
+		finish(request, 0);
+		return;
+	}
 	const int count = (int)(request->iov_count < IOV_MAX ? request->iov_count : IOV_MAX);
 	const ssize_t moved = request->op == STORE_READ
 				      ? preadv(file->buffered.fd, request->iov, count, offset)
 				      : pwritev(file->buffered.fd, request->iov, count, offset);
+	if (moved > 0 && request->op == STORE_WRITE)
+		store_map_note(&file->map, (uint64_t)offset, (uint64_t)moved);
 	transfer_complete(file, request, moved < 0 ? -errno : (int)moved);
 }
 
@@ -124,6 +133,7 @@ static void flush_submit(struct store_file *file, struct store_request *request)
 	struct io_uring_sqe *sqe = sqe_get(file, request);
 	if (!sqe)
 		return;
+	store_map_stamp(&file->map, file->buffered.fd);
 	io_uring_prep_fsync(sqe, file->buffered.fd, IORING_FSYNC_DATASYNC);
 	request->phase = PHASE_FLUSH;
 	sqe_finish(sqe, request, &file->buffered);
@@ -135,6 +145,7 @@ static void fallocate_submit(
 	struct io_uring_sqe *sqe = sqe_get(file, request);
 	if (!sqe)
 		return;
+	store_map_forget(&file->map, request->offset, request->bytes);
 	io_uring_prep_fallocate(sqe, file->buffered.fd, mode | FALLOC_FL_KEEP_SIZE,
 		(off_t)request->offset, (off_t)request->bytes);
 	request->phase = phase;
@@ -310,12 +321,14 @@ static void on_complete(struct loop_completion *completion, int result, uint32_t
 			finish(request, result);
 		return;
 	case PHASE_DISCARD:
+		store_map_forget(&file->map, request->offset, request->bytes);
 		/* Advice: that it cannot be followed is no error. */
 		if (is_unsupported(result))
 			file->can_punch = false;
 		finish(request, 0);
 		return;
 	case PHASE_ZERO:
+		store_map_forget(&file->map, request->offset, request->bytes);
 		zero_complete(file, request, result);
 		return;
 	case PHASE_ZERO_WRITES:
@@ -353,15 +366,25 @@ static void file_cancel(struct store *store, struct store_request *request)
 
 static int file_refresh(struct store *store)
 {
-	const struct store_file *file = (const struct store_file *)store;
+	struct store_file *file = (struct store_file *)store;
 	uint64_t bytes;
 	const int result = store_image_size(file->buffered.fd, &bytes);
 	if (result < 0)
 		return result;
 	if (bytes == 0 || bytes % store->block_bytes != 0)
 		return -EINVAL;
+	if (bytes != store->capacity_bytes)
+		store_file_map(file, bytes);
 	store->capacity_bytes = bytes;
 	return 0;
+}
+
+void store_file_map(struct store_file *file, uint64_t bytes)
+{
+	store_map_close(&file->map, file->buffered.fd);
+	if (file->is_in_memory)
+		store_map_open(&file->map, file->buffered.fd, bytes, !file->base.is_read_only);
+	file->base.memory = file->map.base;
 }
 
 static void handle_close(struct store_file *file, struct store_file_handle *handle)
@@ -374,6 +397,7 @@ static void handle_close(struct store_file *file, struct store_file_handle *hand
 static void file_close(struct store *store)
 {
 	struct store_file *file = (struct store_file *)store;
+	store_map_close(&file->map, file->buffered.fd);
 	handle_close(file, &file->direct);
 	handle_close(file, &file->buffered);
 	if (file->lock_fd >= 0)

@@ -345,6 +345,7 @@ static int open_steps(struct opening *opening)
 		return fail(opening, -ENOMEM, "not enough memory");
 	file->zeroes = zeroes;
 	learn_abilities(opening);
+	store_file_map(file, file->base.capacity_bytes);
 	return 0;
 }
 

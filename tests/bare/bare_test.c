@@ -4,8 +4,8 @@
  */
 #include "tests/bare/bare_test.h"
 
-#define DEVICE_PORT 0x3000u
-#define LINE_MAX    400u
+#define DEVICE_PORT  0x3000u
+#define LINE_MAX     400u
 #define PROBE_VECTOR 0x7fu
 
 static unsigned passed, failed, skipped;
@@ -132,6 +132,14 @@ uint16_t test_status(uint64_t control, uint64_t input, uint64_t output)
 	return (uint16_t)test_call(control, input, output, NULL, NULL);
 }
 
+bool test_is_filled(const volatile uint8_t *page, uint8_t with)
+{
+	for (size_t i = 0; i < BARE_PAGE_BYTES; i++)
+		if (page[i] != with)
+			return false;
+	return true;
+}
+
 bool test_read(uint32_t msr, uint64_t *value)
 {
 	return bare_rdmsr(msr, value) == 0;
@@ -160,8 +168,8 @@ bool test_device_exists(void)
 	if (winhv_synic_enable(hv, hv->vp, sint, PROBE_VECTOR))
 		return false;
 	test_device(TEST_DEVICE_EVT_CREATE, hv->vp, sint, connection);
-	const int error = winhv_hypercall_fast(hv, HV_CALL_SIGNAL_EVENT,
-		hv_signal_event_fast(connection, 0), 0, &status);
+	const int error = winhv_hypercall_fast(
+		hv, HV_CALL_SIGNAL_EVENT, hv_signal_event_fast(connection, 0), 0, &status);
 	if (!error && status == HV_STATUS_SUCCESS)
 		(void)test_interrupts_reach(hv->vp, PROBE_VECTOR, 1);
 	test_device(TEST_DEVICE_EVT_DESTROY, hv->vp, sint, connection);

@@ -27,7 +27,7 @@
 #define TEST_MS	    10000ull /* 100 ns units */
 #define TEST_SECOND 10000000ull
 /* Long enough for anything that must happen, on a machine that is emulated and busy. */
-#define TEST_PATIENCE (5 * TEST_SECOND)
+#define TEST_PATIENCE (15 * TEST_SECOND)
 /* What must not happen would have happened by then. */
 #define TEST_SETTLE (10 * TEST_MS)
 
@@ -65,6 +65,9 @@ uint64_t test_call(
 	uint64_t control, uint64_t input, uint64_t output, struct winhv_xmm *xmm, uint8_t *fault);
 /* The same with parameters in memory or fast: the status alone, 0xffff if it faulted. */
 uint16_t test_status(uint64_t control, uint64_t input, uint64_t output);
+
+/* Are all bytes of the page `with`? */
+bool test_is_filled(const volatile uint8_t *page, uint8_t with);
 
 /* RDMSR and WRMSR on the VP that runs this; true if it did not fault. */
 bool test_read(uint32_t msr, uint64_t *value);

@@ -29,14 +29,6 @@ static void expect(const char *name, uint16_t status, uint16_t wanted)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-static bool is_filled(const uint8_t *page, uint8_t with)
-{
-	for (size_t i = 0; i < BARE_PAGE_BYTES; i++)
-		if (page[i] != with)
-			return false;
-	return true;
-}
-
 static void write_first_byte(void *ctx)
 {
 	*(volatile uint8_t *)ctx = 0xcc;
@@ -57,9 +49,8 @@ static void needs_os_id(const uint8_t *page)
 /* Calls the page at `code`; the winhv of this VP is pointed at it. */
 static uint16_t call_at(const void *code)
 {
-	const struct winhv_pages pages = {.va = (uint8_t *)(uintptr_t)code,
-		.gpa = gpa(code),
-		.bytes = BARE_PAGE_BYTES};
+	const struct winhv_pages pages = {
+		.va = (uint8_t *)(uintptr_t)code, .gpa = gpa(code), .bytes = BARE_PAGE_BYTES};
 
 	platform_bare_ops.hypercall_page_set(&bare.vps[0].platform, &pages);
 	return test_status(hv_hypercall_input(HV_CALL_SIGNAL_EVENT, 0, 0) | HV_HYPERCALL_FAST,
@@ -69,7 +60,6 @@ static uint16_t call_at(const void *code)
 static void overlay(void)
 {
 	uint8_t *first = bare_pages(1), *second = bare_pages(1);
-	struct bare_fault fault = {0};
 	uint64_t value;
 
 	needs_os_id(first);
@@ -82,18 +72,14 @@ static void overlay(void)
 		first[2]);
 	expect("... and works", call_at(first), HV_STATUS_INVALID_CONNECTION_ID);
 	const uint8_t byte = first[0];
-	const bool is_written = bare_try(write_first_byte, first, &fault) && first[0] != byte;
-	check(!is_written && fault.vector == 13, "a write to the page faults (#GP)",
-		"%s, exception %u", is_written ? "written" : "not written", fault.vector);
-	if (is_written)
-		first[0] = byte;
 
 	(void)test_write(HV_X64_MSR_HYPERCALL, gpa(second) | HV_MSR_PAGE_ENABLE);
 	check(second[0] == byte, "the page moves", "first byte %02x", second[0]);
 	expect("... and works there", call_at(second), HV_STATUS_INVALID_CONNECTION_ID);
-	check(is_filled(first, PATTERN), "what was under it is back", "first byte %02x", first[0]);
+	check(test_is_filled(first, PATTERN), "what was under it is back", "first byte %02x",
+		first[0]);
 	(void)test_write(HV_X64_MSR_HYPERCALL, gpa(second));
-	check(is_filled(second, PATTERN + 1), "disabling it uncovers the memory",
+	check(test_is_filled(second, PATTERN + 1), "disabling it uncovers the memory",
 		"first byte %02x", second[0]);
 
 	(void)test_write(HV_X64_MSR_HYPERCALL, gpa(second) | HV_MSR_PAGE_ENABLE);
@@ -101,9 +87,23 @@ static void overlay(void)
 	(void)test_read(HV_X64_MSR_HYPERCALL, &value);
 	check(!(value & HV_MSR_PAGE_ENABLE), "clearing the guest OS id disables the page",
 		"reads 0x%lx", value);
-	check(is_filled(second, PATTERN + 1), "... and uncovers the memory", "first byte %02x",
+	check(test_is_filled(second, PATTERN + 1), "... and uncovers the memory", "first byte %02x",
 		second[0]);
 	(void)test_write(HV_X64_MSR_HYPERCALL, 0);
+}
+
+/* Kept apart: a host that maps the page as ordinary memory cannot do it. */
+static void protection(void)
+{
+	uint8_t *page = bare_winhv()->code.va;
+	const uint8_t byte = page[0];
+	struct bare_fault fault = {0};
+	const bool is_done = bare_try(write_first_byte, page, &fault);
+
+	check(!is_done && page[0] == byte && fault.vector == 13, "a write to the page faults (#GP)",
+		"exception %u, first byte %02x", fault.vector, page[0]);
+	if (page[0] != byte)
+		page[0] = byte;
 }
 
 static void lock(void)
@@ -116,8 +116,8 @@ static void lock(void)
 		skip("P22: locking the page", "not promised");
 		return;
 	}
-	(void)test_write(HV_X64_MSR_HYPERCALL,
-		hv->code.gpa | HV_MSR_PAGE_ENABLE | HV_MSR_HYPERCALL_LOCKED);
+	(void)test_write(
+		HV_X64_MSR_HYPERCALL, hv->code.gpa | HV_MSR_PAGE_ENABLE | HV_MSR_HYPERCALL_LOCKED);
 	(void)test_write(HV_X64_MSR_HYPERCALL, gpa(other) | HV_MSR_PAGE_ENABLE);
 	(void)test_read(HV_X64_MSR_HYPERCALL, &value);
 	check(value == (hv->code.gpa | HV_MSR_PAGE_ENABLE | HV_MSR_HYPERCALL_LOCKED),
@@ -201,8 +201,8 @@ static void parameters(void)
 		HV_STATUS_INVALID_ALIGNMENT);
 	expect("input over the end of a page", post(gpa(input) + 0xf08, NOBODY, 1, 0),
 		HV_STATUS_INVALID_ALIGNMENT);
-	expect("input that ends with the page",
-		post(gpa(input) + 0xf00, NOBODY, 1, 0), HV_STATUS_INVALID_CONNECTION_ID);
+	expect("input that ends with the page", post(gpa(input) + 0xf00, NOBODY, 1, 0),
+		HV_STATUS_INVALID_CONNECTION_ID);
 	expect("input outside of memory", post(1ull << 45, NOBODY, 1, 0),
 		HV_STATUS_INVALID_ALIGNMENT);
 	__builtin_memcpy(input, &(struct hv_signal_event_wire){.connection_id = NOBODY}, 8);
@@ -298,8 +298,8 @@ static void repetitions(void)
 	check(output[64] == PATTERN, "... and nothing behind them", "byte %02x", output[64]);
 	__builtin_memset(output, PATTERN, BARE_PAGE_BYTES);
 	result = registers_get(gpa(input), gpa(output), 4, 2);
-	check(result == hv_hypercall_result(0, 4) && output[0] == PATTERN && output[31] == PATTERN &&
-			values[4] == TEST_OS_ID,
+	check(result == hv_hypercall_result(0, 4) && output[0] == PATTERN &&
+			output[31] == PATTERN && values[4] == TEST_OS_ID,
 		"a start in the middle: counted from the first, nothing before it is written",
 		"result 0x%lx, %02x", result, output[0]);
 	registers_ask(input, broken, 4);
@@ -359,15 +359,19 @@ __asm__("	.text\n"
 	"	movq	%rdi, %rbp\n"
 	"	movq	0(%rbp), %rbx\n	movq	8(%rbp), %rsi\n	movq	16(%rbp), %rdi\n"
 	"	movq	24(%rbp), %r8\n	movq	32(%rbp), %r9\n	movq	40(%rbp), %r10\n"
-	"	movq	48(%rbp), %r11\n	movq	56(%rbp), %r12\n	movq	64(%rbp), %r13\n"
-	"	movq	72(%rbp), %r14\n	movq	80(%rbp), %r15\n	movq	88(%rbp), %rcx\n"
+	"	movq	48(%rbp), %r11\n	movq	56(%rbp), %r12\n	movq	64(%rbp), "
+	"%r13\n"
+	"	movq	72(%rbp), %r14\n	movq	80(%rbp), %r15\n	movq	88(%rbp), "
+	"%rcx\n"
 	"	movq	96(%rbp), %rdx\n	movq	104(%rbp), %rax\n"
 	"	call	*(%rsp)\n"
 	"	movq	8(%rsp), %rbp\n" /* the one that is not checked */
 	"	movq	%rbx, 0(%rbp)\n	movq	%rsi, 8(%rbp)\n	movq	%rdi, 16(%rbp)\n"
 	"	movq	%r8, 24(%rbp)\n	movq	%r9, 32(%rbp)\n	movq	%r10, 40(%rbp)\n"
-	"	movq	%r11, 48(%rbp)\n	movq	%r12, 56(%rbp)\n	movq	%r13, 64(%rbp)\n"
-	"	movq	%r14, 72(%rbp)\n	movq	%r15, 80(%rbp)\n	movq	%rcx, 88(%rbp)\n"
+	"	movq	%r11, 48(%rbp)\n	movq	%r12, 56(%rbp)\n	movq	%r13, "
+	"64(%rbp)\n"
+	"	movq	%r14, 72(%rbp)\n	movq	%r15, 80(%rbp)\n	movq	%rcx, "
+	"88(%rbp)\n"
 	"	movq	%rdx, 96(%rbp)\n	movq	%rax, 104(%rbp)\n"
 	"	addq	$16, %rsp\n"
 	"	popq	%r15\n	popq	%r14\n	popq	%r13\n	popq	%r12\n"
@@ -430,7 +434,8 @@ static void user_mode(void)
 	uint8_t *code = bare_pages(1);
 	struct bare_fault fault = {0};
 
-	__builtin_memcpy(code, hypercall_user, (size_t)(hypercall_user_end - hypercall_user));
+	__builtin_memcpy(
+		code, hypercall_user, (uintptr_t)hypercall_user_end - (uintptr_t)hypercall_user);
 	bare_map(BARE_WINDOW, gpa(code), BARE_MAP_USER);
 	bare_map(BARE_WINDOW + 0x1000, bare_winhv()->code.gpa, BARE_MAP_USER);
 	bare_map(BARE_WINDOW + 0x2000, gpa(bare_pages(1)), BARE_MAP_USER | BARE_MAP_WRITE);
@@ -483,6 +488,8 @@ void test_main(void)
 		overlay();
 	if (!test_hypercalls("hypercall page"))
 		return;
+	if (test_group("protection"))
+		protection();
 	if (test_group("control"))
 		control_word();
 	if (test_group("parameters"))

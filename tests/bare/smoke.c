@@ -36,10 +36,11 @@ static void message(struct winhv *hv)
 	check(winhv_synic_enable(hv, 0, SINT_MESSAGE, VECTOR_MESSAGE) == 0,
 		"the SynIC can be enabled", "error");
 	test_device(TEST_DEVICE_MSG_CREATE, 0, SINT_MESSAGE, CONNECTION_MESSAGE);
-	const int error = winhv_post_message(hv, CONNECTION_MESSAGE, 0x1234, "viridian", 8, &status);
-	check(!error && status == 0, "a message to oneself is taken", "error %d, status 0x%x", error,
-		status);
-	check(test_interrupts_reach(0, VECTOR_MESSAGE, 1), "its interrupt comes", "none in 5 s");
+	const int error = winhv_post_message(
+		hv, CONNECTION_MESSAGE, 0x1234, "viridian", 8, &status);
+	check(!error && status == 0, "a message to oneself is taken", "error %d, status 0x%x",
+		error, status);
+	check(test_interrupts_reach(0, VECTOR_MESSAGE, 1), "its interrupt comes", "none");
 	const bool is_there = winhv_message_take(hv, 0, SINT_MESSAGE, &got);
 	check(is_there && got.type == 0x1234 && got.bytes == 8 &&
 			__builtin_memcmp(got.payload, "viridian", 8) == 0,
@@ -54,9 +55,10 @@ static void event(struct winhv *hv)
 	test_device(TEST_DEVICE_EVT_CREATE, 0, SINT_EVENT, CONNECTION_EVENT);
 	const int status = winhv_signal_event(hv, CONNECTION_EVENT, 0);
 	check(status == 0, "a signal to oneself is taken", "status 0x%x", (unsigned)status);
-	check(test_interrupts_reach(0, VECTOR_EVENT, 1), "its interrupt comes", "none in 5 s");
+	check(test_interrupts_reach(0, VECTOR_EVENT, 1), "its interrupt comes", "none");
 	const uint64_t flags = winhv_events_take(hv, 0, SINT_EVENT, CONNECTION_EVENT / 64);
-	check(flags == 1ull << CONNECTION_EVENT % 64, "the event flag is set", "flags 0x%lx", flags);
+	check(flags == 1ull << CONNECTION_EVENT % 64, "the event flag is set", "flags 0x%lx",
+		flags);
 	test_device(TEST_DEVICE_EVT_DESTROY, 0, SINT_EVENT, CONNECTION_EVENT);
 }
 
@@ -64,8 +66,8 @@ static void timer(struct winhv *hv)
 {
 	struct winhv_message got = {0};
 
-	if (!test_has(HV_PRIVILEGE_ACCESS_SYNTHETIC_TIMERS |
-		      HV_PRIVILEGE_ACCESS_REFERENCE_COUNTER)) {
+	if (!test_has(
+		    HV_PRIVILEGE_ACCESS_SYNTHETIC_TIMERS | HV_PRIVILEGE_ACCESS_REFERENCE_COUNTER)) {
 		skip("a timer message", "no synthetic timers, or no reference counter, promised");
 		return;
 	}
@@ -75,8 +77,7 @@ static void timer(struct winhv *hv)
 	(void)test_write(HV_X64_MSR_STIMER0_COUNT, due);
 	(void)test_write(HV_X64_MSR_STIMER0_CONFIG,
 		HV_STIMER_ENABLED | (uint64_t)SINT_TIMER << HV_STIMER_SINT_SHIFT);
-	check(test_interrupts_reach(0, VECTOR_TIMER, 1), "the timer's interrupt comes",
-		"none in 5 s");
+	check(test_interrupts_reach(0, VECTOR_TIMER, 1), "the timer's interrupt comes", "none");
 	check(winhv_message_take(hv, 0, SINT_TIMER, &got) &&
 			got.type == HV_MESSAGE_TYPE_TIMER_EXPIRED,
 		"a timer message", "type 0x%x", got.type);

@@ -11,7 +11,7 @@
 #define SINT	     6u
 #define VECTOR	     0x96u
 #define AUTO_VECTOR  0x97u
-#define QUEUE_MAX    64u
+#define QUEUE_MAX    4096u /* more than any port should hold */
 
 /* ---- every SINT of every VP ------------------------------------------------------------------ */
 
@@ -57,7 +57,8 @@ static void matrix_pair(uint32_t from, uint32_t to)
 		for (uint32_t vp = 0; vp < bare.vp_count; vp++)
 			if (test_interrupts[vp][FIRST_VECTOR + sint] != (vp == to))
 				bad = sint;
-	(void)bare_print_to(name, sizeof name, "VP %u raises 16 SINTs of VP %u, once each", from, to);
+	(void)bare_print_to(
+		name, sizeof name, "VP %u raises 16 SINTs of VP %u, once each", from, to);
 	check(bad == HV_SINT_COUNT, name, "SINT %u: %u interrupts on VP %u", bad,
 		test_interrupts[to][FIRST_VECTOR + bad % HV_SINT_COUNT], to);
 }
@@ -79,12 +80,24 @@ static void matrix(void)
 
 /* ---- one slot of this VP --------------------------------------------------------------------- */
 
-static uint16_t post(uint32_t type, const void *payload, size_t bytes)
+static uint16_t post_once(uint32_t type, const void *payload, size_t bytes)
 {
 	uint16_t status = 0xffff;
 
 	return winhv_post_message(bare_winhv(), CONNECTION, type, payload, bytes, &status) ? 0xffff
 											   : status;
+}
+
+/* A host may need a moment after a slot was emptied: senders try again. */
+static uint16_t post(uint32_t type, const void *payload, size_t bytes)
+{
+	const uint64_t begin = bare_time();
+	uint16_t status;
+
+	do
+		status = post_once(type, payload, bytes);
+	while (status == HV_STATUS_INSUFFICIENT_BUFFERS && bare_time() - begin < TEST_PATIENCE);
+	return status;
 }
 
 static volatile struct hv_message_wire *slot(void)
@@ -134,11 +147,11 @@ static void sizes(void)
 static void queue(void)
 {
 	struct winhv_message got;
-	uint32_t sent = 0, received = 0;
-	bool is_ordered = true;
-	uint16_t status;
+	uint32_t sent = 0, received = 0, odd = 0;
+	uint16_t status = 0;
 
-	while ((status = post(1 + sent, &sent, sizeof sent)) == 0 && sent < QUEUE_MAX)
+	bare_pause(TEST_SETTLE);
+	while (sent < QUEUE_MAX && (status = post_once(1 + sent, &sent, sizeof sent)) == 0)
 		sent++;
 	check(status == HV_STATUS_INSUFFICIENT_BUFFERS, "a full port says INSUFFICIENT_BUFFERS",
 		"status 0x%x after %u", status, sent);
@@ -146,11 +159,12 @@ static void queue(void)
 	check(slot()->flags & HV_MESSAGE_FLAG_PENDING, "the slot says that more wait", "flags 0x%x",
 		slot()->flags);
 	while (received < sent && take(&got)) {
-		is_ordered = is_ordered && got.type == 1 + received;
 		received++;
+		if (got.type != received && odd == 0)
+			odd = got.type;
 	}
-	check(received == sent && is_ordered, "EOM brings them one by one, in order",
-		"%u of %u%s", received, sent, is_ordered ? "" : ", not in order");
+	check(received == sent && odd == 0, "EOM brings them one by one, in order",
+		"%u of %u, the first out of order is number %u", received, sent, odd);
 	bare_pause(TEST_SETTLE);
 	check(!slot_is_full(NULL), "... and then no more", "type 0x%x", slot()->type);
 }
@@ -204,18 +218,21 @@ static void auto_eoi(void)
 {
 	struct winhv_message got = {0};
 	bool has_come = true;
+	uint16_t status = 0;
 
 	test_count_vector(AUTO_VECTOR, false);
 	sint_set(HV_SINT_AUTO_EOI | AUTO_VECTOR);
 	for (uint32_t i = 1; i <= 3 && has_come; i++) {
-		(void)post(10 + i, NULL, 0);
+		status = post(10 + i, NULL, 0);
 		has_come = test_interrupts_reach(0, AUTO_VECTOR, i);
 		(void)take(&got);
 	}
 	bare_pause(TEST_SETTLE);
 	check(has_come && test_interrupts[0][AUTO_VECTOR] == 3, "P31: AutoEOI acknowledges",
-		"%u of 3 came", test_interrupts[0][AUTO_VECTOR]);
-	check(!bare_apic_is_in_service(AUTO_VECTOR), "P31: ... nothing stays in service", "ISR set");
+		"%u of 3 came, the last post had status 0x%x", test_interrupts[0][AUTO_VECTOR],
+		status);
+	check(!bare_apic_is_in_service(AUTO_VECTOR), "P31: ... nothing stays in service",
+		"ISR set");
 	if (bare_apic_is_in_service(AUTO_VECTOR))
 		bare_apic_eoi();
 	sint_set(VECTOR);
@@ -233,7 +250,8 @@ static void shared_vector(void)
 	uint16_t status = 0xffff;
 	(void)winhv_post_message(hv, CONNECTION + 1, 21, NULL, 0, &status);
 	const bool has_come = test_interrupts_reach(0, VECTOR, 1);
-	check(status == 0 && has_come && winhv_message_take(hv, 0, SINT + 1, &got) && got.type == 21,
+	check(status == 0 && has_come && winhv_message_take(hv, 0, SINT + 1, &got) &&
+			got.type == 21,
 		"two SINTs may share a vector", "status 0x%x, type 0x%x", status, got.type);
 	test_device(TEST_DEVICE_MSG_DESTROY, 0, SINT + 1, CONNECTION + 1);
 	(void)test_write(HV_X64_MSR_SINT0 + SINT + 1, HV_SINT_RESET);
@@ -265,7 +283,7 @@ static void messages(void)
 static void flags(void)
 {
 	struct winhv *hv = bare_winhv();
-	unsigned bad = 0;
+	char why[100] = "";
 
 	(void)winhv_synic_enable(hv, 0, SINT, VECTOR);
 	for (uint32_t id = 1; id < 0xf0; id += 17) {
@@ -274,49 +292,56 @@ static void flags(void)
 		const int first = winhv_signal_event(hv, id, 0);
 		const bool has_come = test_interrupts_reach(0, VECTOR, 1);
 		const int again = winhv_signal_event(hv, id, 0);
-		bare_pause(TEST_MS);
+		bare_pause(TEST_SETTLE);
 		const uint32_t interrupts = test_interrupts[0][VECTOR];
-		const uint64_t word = winhv_events_take(hv, 0, SINT, id / 64);
+		/* In this order: a signal that was still under way is then done or dropped. */
 		test_device(TEST_DEVICE_EVT_DESTROY, 0, SINT, id);
+		const uint64_t word = winhv_events_take(hv, 0, SINT, id / 64);
 		if (first || again || !has_come || interrupts != 1 || word != 1ull << id % 64)
-			bad = id;
+			(void)bare_print_to(why, sizeof why,
+				"connection %u: status 0x%x, 0x%x, %u interrupts, flags 0x%lx", id,
+				(unsigned)first, (unsigned)again, interrupts, word);
 	}
-	check(bad == 0, "a flag is set, interrupts once, and not again while it is set",
-		"connection %u", bad);
+	check(!why[0], "a flag is set, interrupts once, and not again while it is set", "%s", why);
 	winhv_synic_disable(hv, 0);
 }
 
-/* Some hosts end the machine here: kept apart. */
+/*
+ * The test device takes the signal and passes it on: the sender is told that it was taken,
+ * or that the target cannot. Some hosts end the machine here: kept apart.
+ */
 static void flags_refused(void)
 {
 	struct winhv *hv = bare_winhv();
 
 	(void)winhv_synic_enable(hv, 0, SINT, VECTOR);
 	test_device(TEST_DEVICE_EVT_CREATE, 0, SINT, CONNECTION);
+	test_count_vector(VECTOR, true);
 	sint_set(HV_SINT_MASKED | VECTOR);
 	int status = winhv_signal_event(hv, CONNECTION, 0);
-	check(status == HV_STATUS_INVALID_SYNIC_STATE, "an event for a masked SINT is refused",
-		"status 0x%x", (unsigned)status);
-	check(winhv_events_take(hv, 0, SINT, CONNECTION / 64) == 0, "... and sets no flag", "set");
+	bare_pause(TEST_SETTLE);
+	check(status == HV_STATUS_INVALID_SYNIC_STATE || status == HV_STATUS_SUCCESS,
+		"an event for a masked SINT: taken, or refused", "status 0x%x", (unsigned)status);
 	sint_set(VECTOR);
+	bare_pause(TEST_SETTLE);
+	check(winhv_events_take(hv, 0, SINT, CONNECTION / 64) == 0 &&
+			test_interrupts[0][VECTOR] == 0,
+		"... sets no flag and does not interrupt", "%u interrupts",
+		test_interrupts[0][VECTOR]);
 	(void)test_write(HV_X64_MSR_SIEFP, 0);
 	status = winhv_signal_event(hv, CONNECTION, 0);
-	check(status == HV_STATUS_INVALID_SYNIC_STATE, "an event without a flags page is refused",
-		"status 0x%x", (unsigned)status);
+	bare_pause(TEST_SETTLE);
+	check(status == HV_STATUS_INVALID_SYNIC_STATE || status == HV_STATUS_SUCCESS,
+		"an event without a flags page: taken, or refused", "status 0x%x",
+		(unsigned)status);
+	check(test_interrupts[0][VECTOR] == 0, "... does not interrupt", "%u interrupts",
+		test_interrupts[0][VECTOR]);
 	(void)test_write(HV_X64_MSR_SIEFP, hv->synic[0].events.gpa | HV_MSR_PAGE_ENABLE);
 	test_device(TEST_DEVICE_EVT_DESTROY, 0, SINT, CONNECTION);
 	winhv_synic_disable(hv, 0);
 }
 
 /* ---- pages ----------------------------------------------------------------------------------- */
-
-static bool is_filled(const volatile uint8_t *page, uint8_t with)
-{
-	for (size_t i = 0; i < BARE_PAGE_BYTES; i++)
-		if (page[i] != with)
-			return false;
-	return true;
-}
 
 static void overlay(uint32_t msr, const char *what)
 {
@@ -327,16 +352,17 @@ static void overlay(uint32_t msr, const char *what)
 	__builtin_memset((void *)(uintptr_t)second, 0x5b, BARE_PAGE_BYTES);
 	(void)test_write(msr, (uintptr_t)first | HV_MSR_PAGE_ENABLE);
 	(void)bare_print_to(name, sizeof name, "the page at %s is zero when it is enabled", what);
-	check(is_filled(first, 0), name, "byte 0 is 0x%x", first[0]);
+	check(test_is_filled(first, 0), name, "byte 0 is 0x%x", first[0]);
 	first[0x123] = 0x77;
 	(void)test_write(msr, (uintptr_t)second | HV_MSR_PAGE_ENABLE);
 	(void)bare_print_to(name, sizeof name, "what is in %s moves with it", what);
 	check(second[0x123] == 0x77 && second[0] == 0, name, "0x%x", second[0x123]);
 	(void)bare_print_to(name, sizeof name, "what was under %s is back", what);
-	check(is_filled(first, 0x5a), name, "byte 0 is 0x%x", first[0]);
+	check(test_is_filled(first, 0x5a), name, "byte 0 is 0x%x", first[0]);
 	(void)test_write(msr, 0);
-	(void)bare_print_to(name, sizeof name, "%s can be disabled, and shows what was under it", what);
-	check(is_filled(second, 0x5b), name, "byte 0 is 0x%x", second[0]);
+	(void)bare_print_to(
+		name, sizeof name, "%s can be disabled, and shows what was under it", what);
+	check(test_is_filled(second, 0x5b), name, "byte 0 is 0x%x", second[0]);
 }
 
 static void pages(void)

@@ -36,7 +36,10 @@ enum action {
 	ACTION_CPUID,
 	ACTION_RESET,
 	ACTION_DISCARD,
-	ACTION_START, /* OS id, hypercall page, SynIC: what a guest does first */
+	ACTION_START,	 /* OS id, hypercall page, SynIC: what a guest does first */
+	ACTION_THREADS,	 /* from now on the backend has VP threads, or none */
+	ACTION_DISPATCH, /* what they have left */
+	ACTION_TIME,	 /* passes, and timers expire */
 	ACTION_COUNT
 };
 
@@ -44,7 +47,9 @@ struct fuzz {
 	struct partition *partition;
 	struct cursor in;
 	unsigned reposts;
-	uint64_t now_ns;
+	uint64_t now_ns, deadline_ns;
+	bool is_telling; /* partition_dispatch() is at work */
+	bool has_threads;
 };
 
 static void must(bool condition)
@@ -67,17 +72,108 @@ static void interrupt_assert(void *ctx, uint32_t vp, uint32_t sint, uint8_t vect
 	must(vp < VPS && sint < HV_SINT_COUNT);
 }
 
-static const struct partition_backend_ops ops = {
-	.name = "fuzz",
-	.interrupt_assert = interrupt_assert,
-	.has_xmm = true,
-};
+static void vector_assert(void *ctx, uint64_t vps, uint8_t vector)
+{
+	(void)ctx;
+	must(vps != 0 && vps >> VPS == 0 && vector >= 16);
+}
+
+static void tlb_flush(void *ctx, uint32_t vp, uint64_t vps)
+{
+	(void)ctx;
+	must(vp < VPS && vps != 0 && vps >> VPS == 0);
+}
+
+static uint64_t tsc_read(void *ctx)
+{
+	struct fuzz *fuzz = ctx;
+
+	return (fuzz->now_ns += 100) * 2;
+}
+
+static uint64_t apic_read(void *ctx, uint32_t vp, enum partition_apic_register which)
+{
+	(void)ctx;
+	must(vp < VPS && which <= PARTITION_APIC_TPR);
+	return UINT64_MAX;
+}
+
+static void apic_write(void *ctx, uint32_t vp, enum partition_apic_register which, uint64_t value)
+{
+	(void)ctx;
+	must(vp < VPS && which <= PARTITION_APIC_TPR);
+	must(which != PARTITION_APIC_TPR || value <= 0xff);
+}
+
+static uint32_t apic_id(void *ctx, uint32_t vp)
+{
+	(void)ctx;
+	must(vp < VPS);
+	return vp * 3;
+}
+
+static void vp_idle(void *ctx, uint32_t vp)
+{
+	(void)ctx;
+	must(vp < VPS);
+}
+
+static bool register_read(void *ctx, uint32_t vp, uint32_t name, uint64_t value[2])
+{
+	(void)ctx;
+	must(vp < VPS);
+	value[0] = name;
+	return name % 2;
+}
+
+static bool register_write(void *ctx, uint32_t vp, uint32_t name, const uint64_t value[2])
+{
+	(void)ctx;
+	must(vp < VPS);
+	return (name ^ value[0]) % 2;
+}
+
+static void event_port_changed(void *ctx, uint32_t connection_id, bool is_there)
+{
+	(void)ctx;
+	(void)is_there;
+	must(connection_id == 0x2001);
+}
+
+static void timer_set(void *ctx, uint64_t deadline_ns)
+{
+	struct fuzz *fuzz = ctx;
+
+	fuzz->deadline_ns = deadline_ns;
+}
+
+static void debug_data(void *ctx, const uint8_t *data, size_t bytes)
+{
+	unsigned sum = 0;
+
+	(void)ctx;
+	must(bytes > 0 && bytes <= 4096);
+	for (size_t i = 0; i < bytes; i++)
+		sum += data[i];
+	must(sum <= 255 * 4096);
+}
+
+#define OPS                                                                                        \
+	.name = "fuzz", .interrupt_assert = interrupt_assert, .has_xmm = true,                     \
+	.vector_assert = vector_assert, .tlb_flush = tlb_flush, .apic_read = apic_read,            \
+	.apic_write = apic_write, .apic_id = apic_id, .vp_idle = vp_idle,                          \
+	.register_read = register_read, .register_write = register_write,                          \
+	.event_port_changed = event_port_changed
+static const struct partition_backend_ops ops = {OPS};
+static const struct partition_backend_ops ops_threads = {
+	OPS, .has_vp_threads = true, .tsc_read = tsc_read};
 
 static uint16_t on_message(
 	void *ctx, uint32_t connection_id, uint32_t type, const uint8_t *payload, size_t bytes)
 {
 	struct fuzz *fuzz = ctx;
 
+	must(!fuzz->has_threads || fuzz->is_telling);
 	must(connection_id == 1 && bytes <= HV_MESSAGE_PAYLOAD_MAX);
 	must(type != 0 && !(type & HV_MESSAGE_TYPE_HYPERVISOR));
 	return synic_message_post(fuzz->partition, 0, 2, type, 1, payload, bytes) == 0
@@ -139,7 +235,7 @@ static void do_hypercall(struct fuzz *fuzz)
 
 	registers.rcx = cursor_u64(&fuzz->in);
 	if (kind & 0x40) { /* a call that exists, with a shape that is small */
-		registers.rcx &= HV_HYPERCALL_FAST | 3ull << 32 | 1ull << 48;
+		registers.rcx &= HV_HYPERCALL_FAST | 3ull << 17 | 3ull << 32 | 1ull << 48;
 		registers.rcx |= table[kind % rows].code;
 	}
 	registers.rdx = take_address(fuzz);
@@ -251,6 +347,21 @@ static void do_action(struct fuzz *fuzz, enum action action)
 	case ACTION_DISCARD:
 		synic_message_discard(fuzz->partition, cursor_u8(&fuzz->in), cursor_u8(&fuzz->in));
 		break;
+	case ACTION_THREADS:
+		fuzz->has_threads = !fuzz->has_threads;
+		partition_backend_set(
+			fuzz->partition, fuzz->has_threads ? &ops_threads : &ops, fuzz);
+		break;
+	case ACTION_DISPATCH:
+		fuzz->is_telling = true;
+		partition_dispatch(fuzz->partition);
+		fuzz->is_telling = false;
+		break;
+	case ACTION_TIME:
+		fuzz->now_ns += (uint64_t)cursor_u32(&fuzz->in) << (cursor_u8(&fuzz->in) & 15);
+		partition_timers_run(fuzz->partition);
+		must(fuzz->deadline_ns > 0);
+		break;
 	case ACTION_START:
 	case ACTION_COUNT:
 		do_start(fuzz);
@@ -266,8 +377,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.vp_count = VPS,
 		.clock_ns = clock_ns,
 		.clock_ctx = &fuzz,
-		.tsc_hz = 1,
+		.tsc_hz = 2000000000u,
 		.apic_hz = 1,
+		.timer_set = timer_set,
+		.driver_ctx = &fuzz,
+		.debug_data = debug_data,
+		.debug_ctx = &fuzz,
 	};
 
 	if (partition_create(&config, &fuzz.partition) != 0)

@@ -37,34 +37,34 @@
 
 enum guest_op {
 	OP_END,
-	OP_HYPERCALL,  /* rcx, rdx, r8, times -> rax, rdx */
-	OP_WRMSR,      /* msr, value */
-	OP_RDMSR,      /* msr -> value */
-	OP_OUT,	       /* port, value, times; 32 bits */
-	OP_IN,	       /* port -> value; 32 bits */
-	OP_HALT,       /* vector, count: halt until it has come that often */
-	OP_WATCH,      /* vector, count: spin with interrupts on until then */
-	OP_SPIN,       /* for ever, interrupts off */
-	OP_TRIPLE,     /* triple fault */
-	OP_LOAD,       /* address -> value; 32 bits */
-	OP_STORE,      /* address, value; 32 bits */
-	OP_AWAIT,      /* address, value: spin until it is that; 32 bits */
-	OP_START,      /* APIC id: INIT, SIPI */
-	OP_XMM_LOAD,   /* address: XMM0..XMM5 */
-	OP_XMM_STORE,  /* address */
-	OP_CLOCK,      /* times -> readings of the MSR that the page did not bracket */
-	OP_CPUID,      /* leaf, subleaf -> ebx:eax, edx:ecx */
-	OP_RDTSC,      /* -> value */
-	OP_FLOOD,      /* port, value: OUT for ever */
-	OP_ICR,	       /* low, high: the local APIC's command register */
-	OP_HALT_OFF,   /* RDMSR msr with interrupts off; -> value, interrupts waiting then */
+	OP_HYPERCALL, /* rcx, rdx, r8, times -> rax, rdx */
+	OP_WRMSR,     /* msr, value */
+	OP_RDMSR,     /* msr -> value */
+	OP_OUT,	      /* port, value, times; 32 bits */
+	OP_IN,	      /* port -> value; 32 bits */
+	OP_HALT,      /* vector, count: halt until it has come that often */
+	OP_WATCH,     /* vector, count: spin with interrupts on until then */
+	OP_SPIN,      /* for ever, interrupts off */
+	OP_TRIPLE,    /* triple fault */
+	OP_LOAD,      /* address -> value; 32 bits */
+	OP_STORE,     /* address, value; 32 bits */
+	OP_AWAIT,     /* address, value: spin until it is that; 32 bits */
+	OP_START,     /* APIC id: INIT, SIPI */
+	OP_XMM_LOAD,  /* address: XMM0..XMM5 */
+	OP_XMM_STORE, /* address */
+	OP_CLOCK,     /* times -> readings of the MSR that the page did not bracket */
+	OP_CPUID,     /* leaf, subleaf -> ebx:eax, edx:ecx */
+	OP_RDTSC,     /* -> value */
+	OP_FLOOD,     /* port, value: OUT for ever */
+	OP_ICR,	      /* low, high: the local APIC's command register */
+	OP_IDLE,      /* msr, interrupts on?: RDMSR -> value, interrupts waiting afterwards */
 };
 
 struct guest_command {
 	uint64_t op;
 	uint64_t a[4];
 	uint64_t result, second;
-	uint32_t fault; /* vector of an exception + 1 */
+	uint32_t fault;	       /* vector of an exception + 1 */
 	uint32_t fault_offset; /* of its RIP in its page */
 };
 _Static_assert(sizeof(struct guest_command) == 64, "as the assembly has it");
@@ -143,7 +143,7 @@ __asm__(
 	"	.long op_spin - ops, op_triple - ops, op_load - ops, op_store - ops\n"
 	"	.long op_await - ops, op_start - ops, op_xmm_load - ops, op_xmm_store - ops\n"
 	"	.long op_clock - ops, op_cpuid - ops, op_rdtsc - ops, op_flood - ops\n"
-	"	.long op_icr - ops, op_halt_off - ops\n"
+	"	.long op_icr - ops, op_idle - ops\n"
 
 	"op_end:\n"
 	"	mov eax, edi\n"
@@ -315,10 +315,14 @@ __asm__(
 	"	mov eax, [rbx + 8]\n"
 	"	mov [r14 + 0x300], eax\n"
 	"	jmp next\n"
-	"op_halt_off:\n"
+	"op_idle:\n"
 	"	cli\n"
 	"	mov ecx, [rbx + 8]\n"
-	"	rdmsr\n"
+	"	cmp dword ptr [rbx + 16], 0\n"
+	"	je 2f\n"
+	"	sti\n"
+	"2:	rdmsr\n"
+	"	cli\n"
 	"	mov [rbx + 40], eax\n"
 	"	mov ecx, 8\n"
 	"	lea rdx, [r14 + 0x200]\n"

@@ -31,7 +31,7 @@
 
 #define RIG_FDS	       64u
 #define RIG_SECONDS    30
-#define RIG_CONNECTION 0x20u
+#define RIG_CONNECTION 0x20u /* of VP 0; the other VPs have the next ones */
 
 struct rig {
 	struct partition *partition;
@@ -45,8 +45,8 @@ struct rig {
 	enum backend_kvm_stop stop;
 	uint32_t stop_vp;
 	uint64_t stop_detail;
-	unsigned signals; /* on RIG_CONNECTION */
-	void (*on_signal)(struct rig *rig);
+	unsigned signals[GUEST_VPS]; /* on RIG_CONNECTION + n */
+	void (*on_signal)(struct rig *rig, uint32_t vp);
 	uint32_t port_writes; /* to ports of no one else; atomic */
 	uint32_t port_last;
 };
@@ -119,11 +119,10 @@ static inline void rig_on_signal(void *ctx, uint32_t connection_id, uint16_t fla
 {
 	struct rig *rig = ctx;
 
-	(void)connection_id;
 	(void)flag;
-	rig->signals++;
+	rig->signals[connection_id - RIG_CONNECTION]++;
 	if (rig->on_signal)
-		rig->on_signal(rig);
+		rig->on_signal(rig, connection_id - RIG_CONNECTION);
 }
 
 static inline void rig_done_write(void *ctx, uint64_t offset, unsigned bytes, uint64_t value)
@@ -256,10 +255,23 @@ static inline int rig_reset(struct rig *rig)
 	return backend_kvm_vps_reset(rig->kvm, &entry);
 }
 
+/* Can KVM run guests here? If not, the test is skipped with the probe's reason. */
+static inline bool rig_can_run(void)
+{
+	static char why[1000];
+	static bool has_asked;
+
+	if (!has_asked)
+		backend_kvm_probe(why, sizeof why);
+	has_asked = true;
+	if (why[0])
+		test_skip(why);
+	return !why[0];
+}
+
 /* False: skipped, or failed and said so. */
 static inline bool rig_create(struct rig *rig, uint32_t vps)
 {
-	static char why[512];
 	struct partition_config config = {
 		.memory_bytes = GUEST_BYTES,
 		.vp_count = vps,
@@ -272,10 +284,8 @@ static inline bool rig_create(struct rig *rig, uint32_t vps)
 	char error[200] = "";
 
 	*rig = (struct rig){0};
-	if (backend_kvm_probe(why, sizeof why) < 0) {
-		test_skip(why);
+	if (!rig_can_run())
 		return false;
-	}
 	rig->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	rig->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	rig->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -289,7 +299,10 @@ static inline bool rig_create(struct rig *rig, uint32_t vps)
 	io_space_add(backend_kvm_ports(rig->kvm), GUEST_PORT_DONE, 4, &rig_done_ops, rig);
 	io_space_add(backend_kvm_ports(rig->kvm), RIG_PORT, 8, &rig_port_ops, rig);
 	io_space_add(backend_kvm_mmio(rig->kvm), RIG_MMIO, 16, &rig_port_ops, rig);
-	partition_event_port_add(rig->partition, RIG_CONNECTION, 16, rig_on_signal, rig);
+	for (uint32_t vp = 0; vp < GUEST_VPS; vp++)
+		CU_ASSERT_EQUAL(partition_event_port_add(rig->partition, RIG_CONNECTION + vp, 16,
+					rig_on_signal, rig),
+			0);
 	rig_guest_write(rig);
 	CU_ASSERT_EQUAL(rig_reset(rig), 0);
 	return true;
@@ -308,8 +321,7 @@ static inline unsigned rig_command(struct rig *rig, uint32_t vp, enum guest_op o
 {
 	const unsigned index = rig->commands[vp]++;
 
-	*rig_result(rig, vp, index) =
-		(struct guest_command){.op = op, .a = {a0, a1, a2, a3}};
+	*rig_result(rig, vp, index) = (struct guest_command){.op = op, .a = {a0, a1, a2, a3}};
 	return index;
 }
 
@@ -321,8 +333,8 @@ static inline void rig_list_forget(struct rig *rig, uint32_t vp)
 
 static inline uint32_t rig_interrupts(struct rig *rig, uint32_t vp, unsigned vector)
 {
-	const uint32_t *at =
-		(const void *)rig_memory(rig, GUEST_COUNTERS + vp * 0x1000ull + vector * 4ull);
+	const uint32_t *at = (const void *)rig_memory(
+		rig, GUEST_COUNTERS + vp * 0x1000ull + vector * 4ull);
 
 	return __atomic_load_n(at, __ATOMIC_SEQ_CST);
 }
@@ -378,11 +390,30 @@ static inline void rig_run(struct rig *rig, uint32_t vps)
 		rig_turn(rig, 0);
 }
 
-/* The commands that open the hypercall page on VP 0. */
+/* The commands that open the hypercall page. */
 static inline void rig_hypercalls_enable(struct rig *rig, uint32_t vp)
 {
 	rig_command(rig, vp, OP_WRMSR, HV_X64_MSR_GUEST_OS_ID, 0x8100000000010001ull, 0, 0);
 	rig_command(rig, vp, OP_WRMSR, HV_X64_MSR_HYPERCALL, GUEST_HYPERCALLS | 1, 0, 0);
+}
+
+/* The commands that give the VP a SynIC with one SINT. */
+static inline void rig_synic_enable(struct rig *rig, uint32_t vp, uint32_t sint, uint64_t value)
+{
+	const uint64_t pages = GUEST_SYNIC + vp * 0x2000ull;
+
+	rig_command(rig, vp, OP_WRMSR, HV_X64_MSR_SIMP, pages | 1, 0, 0);
+	rig_command(rig, vp, OP_WRMSR, HV_X64_MSR_SIEFP, (pages + 0x1000) | 1, 0, 0);
+	rig_command(rig, vp, OP_WRMSR, HV_X64_MSR_SCONTROL, 1, 0, 0);
+	rig_command(rig, vp, OP_WRMSR, HV_X64_MSR_SINT0 + sint, value, 0, 0);
+}
+
+#define RIG_SIGNAL (HV_CALL_SIGNAL_EVENT | HV_HYPERCALL_FAST)
+
+/* The command that signals the connection of the VP. */
+static inline unsigned rig_signal(struct rig *rig, uint32_t vp)
+{
+	return rig_command(rig, vp, OP_HYPERCALL, RIG_SIGNAL, RIG_CONNECTION + vp, 0, 1);
 }
 
 static inline uint64_t rig_exits(struct rig *rig, enum backend_kvm_exit exit)

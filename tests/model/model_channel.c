@@ -129,6 +129,10 @@ SCENARIO(contacts_time_out_from_6_0_to_5_3, .host_version = VMBUS_VERSION_5_3, .
 		[MODEL_HASTY] = 2,
 		[MODEL_TIMES] = 3,
 		[MODEL_CRASHES] = 1})
+/* answers of these two versions look the same, and the host is not too late */
+SCENARIO(contacts_are_called_off_from_5_3_to_5_2, .host_version = VMBUS_VERSION_5_2,
+	.guest_version = VMBUS_VERSION_5_3, .channels = 1, .host_room = MODEL_TO_HOST,
+	.budgets = {[MODEL_CONNECTS] = 3, [MODEL_OPENS] = 1, [MODEL_UNLOADS] = 3})
 SCENARIO(guests_crash_at_5_3, .host_version = VMBUS_VERSION_5_3, .guest_version = VMBUS_VERSION_5_3,
 	.channels = 2, .is_connected = true, .host_room = MODEL_TO_HOST,
 	.budgets = {[MODEL_CONNECTS] = 1,
@@ -214,6 +218,7 @@ static const struct test tests[] = {
 	TEST(deadlines_pass_at_5_3),
 	TEST(deadlines_pass_in_an_unload_at_6_0),
 	TEST(contacts_time_out_from_6_0_to_5_3),
+	TEST(contacts_are_called_off_from_5_3_to_5_2),
 	TEST(guests_crash_at_5_3),
 	TEST(machines_are_reset_at_6_0),
 	TEST(posts_find_no_room_at_5_3),

@@ -78,6 +78,8 @@ void model_monitor_taken(const struct model_message *m)
 		monitor->host_epoch++;
 		break;
 	case VMBUS_MESSAGE_UNLOAD:
+		if (monitor->is_contact_due) /* dropped: a contact is being made (5.1) */
+			break;
 		connection_forget();
 		monitor->is_unload_due = vmbus_version_has(
 			world.server.version, VMBUS_CAP_UNLOAD_RESPONSE);
@@ -206,9 +208,10 @@ static bool host_may_reject(uint32_t type, enum vmbus_rejection reason)
 	/* it has crossed with RESCIND_CHANNEL_OFFER, and is answered (R-MOD-003) */
 	if (type == VMBUS_MESSAGE_MODIFY_CHANNEL)
 		return reason == VMBUS_REJECTION_CHANNEL_REVOKED;
-	/* the answer to an abandoned contact was taken for that to the next one */
+	/* it looks for the end of a contact that was refused, or is still being made (R-CONN-040)
+	 */
 	return monitor->is_contact_abandoned && reason == VMBUS_REJECTION_NOT_NEGOTIATED &&
-	       (type == VMBUS_MESSAGE_REQUEST_OFFERS || type == VMBUS_MESSAGE_UNLOAD);
+	       type == VMBUS_MESSAGE_UNLOAD;
 }
 
 /* What an honest host may send and the guest rejects. */

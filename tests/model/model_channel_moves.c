@@ -43,13 +43,18 @@ static bool to_host_next(void)
 
 /* ---- the world ---- */
 
-/* A guest empties the slot before it makes contact; what comes later is on its way still. */
+/*
+ * A guest empties the slot before it makes contact, and looks for an answer that it still has to
+ * expect; what comes later is on its way still.
+ */
 static bool connect(bool is_hasty)
 {
 	if (world.client.state != VMBUS_CLIENT_DISCONNECTED)
 		return false;
 	while (world.to_guest_count > 0) {
-		(void)queue_take(world.to_guest, &world.to_guest_count);
+		const struct model_message m = queue_take(world.to_guest, &world.to_guest_count);
+		if (world.client.unanswered != NULL)
+			model_guest_message(&m);
 		model_host_drained();
 	}
 	return model_guest_connect(is_hasty);

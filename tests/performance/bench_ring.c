@@ -31,7 +31,7 @@ static uint8_t target[65536] __attribute__((aligned(64)));
 
 static uint64_t packets_for(uint32_t bytes)
 {
-	return bytes >= 8192 ? 20000 : bytes >= 1024 ? 100000 : 400000;
+	return measure_count(bytes >= 8192 ? 20000 : bytes >= 1024 ? 100000 : 400000);
 }
 
 static struct packet_header header_make(const struct ring_bench *b)

@@ -21,7 +21,7 @@
 #define CONNECT_SLICE_NS    1000000000ull
 #define LOOK_PAUSE_NS	    200000
 #define STOP_PATIENCE_MS    5000u
-#define SPIN_NS		    50000u /* as the worker does */
+#define SPIN_NS		    200000u /* as the worker does */
 #define GUEST_OS_ID	    (HV_OS_ID_OPEN_SOURCE | 1)
 
 static int complain(const char *what, int error)
@@ -333,7 +333,8 @@ double guest_run(struct guest *guest, struct storage_vsc_lun *lun, const struct 
 	run.guest = guest;
 	run.lun = lun;
 	run.vsc = &guest->controllers[0]->controller.vsc;
-	run.load = load_cut(load, run.vsc->max_transfer_bytes);
+	const struct load limited = load_limit(load);
+	run.load = load_cut(&limited, run.vsc->max_transfer_bytes);
 	run.block_shift = (unsigned)__builtin_ctz(lun->properties.block_bytes);
 	int error = run_start(&run);
 	const uint64_t start = measure_now_ns();
@@ -341,7 +342,7 @@ double guest_run(struct guest *guest, struct storage_vsc_lun *lun, const struct 
 		for (uint32_t i = 0; i < run.load.depth && !run.is_over; i++)
 			request_submit(&run, &run.requests[i]);
 		storage_vsc_flush(run.vsc);
-		error = run_wait(&run, start + load->duration_ns);
+		error = run_wait(&run, start + limited.duration_ns);
 	}
 	const uint64_t end = measure_now_ns();
 	if (error == 0)

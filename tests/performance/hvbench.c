@@ -25,6 +25,8 @@ static const char help_text[] =
 	"  --html FILE      results with plots\n"
 	"  --rounds N       rounds of each case, 5 to 101 (default 9)\n"
 	"  --only NAME      only cases whose names start so, such as storage/fuse\n"
+	"  --count N        N packets or requests of each case, once; nothing is judged: for\n"
+	"                   tools that count, as valgrind --tool=callgrind --trace-children=yes\n"
 	"  --soak N         doorbell: packets of the lost-wake-up soak (default 10000000)\n"
 	"  --help\n"
 	"\n"
@@ -146,6 +148,7 @@ static int options_parse(int argc, char **argv, struct options *out)
 		{"rounds", required_argument, NULL, 'r'},
 		{"only", required_argument, NULL, 'o'},
 		{"soak", required_argument, NULL, 's'},
+		{"count", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, '?' + 256},
 		{NULL, 0, NULL, 0},
 	};
@@ -171,6 +174,11 @@ static int options_parse(int argc, char **argv, struct options *out)
 		case 's':
 			if (number_parse("--soak", optarg, 1000, 1000000000000, &out->soak) != 0)
 				return -1;
+			break;
+		case 'c':
+			if (number_parse("--count", optarg, 1, 1000000000, &number) != 0)
+				return -1;
+			measure_count_set(number);
 			break;
 		case '?' + 256:
 			fputs(help_text, stdout);

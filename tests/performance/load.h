@@ -6,6 +6,8 @@
 #ifndef TESTS_PERFORMANCE_LOAD_H
 #define TESTS_PERFORMANCE_LOAD_H
 
+#include "tests/performance/measure.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +43,17 @@ static inline uint64_t load_next(const struct load *load, struct load_cursor *cu
 	x ^= x << 17;
 	cursor->random = x;
 	return (x >> 32) * places / (1ull << 32) * load->bytes;
+}
+
+/* The load; if it ends by time, and a count was asked for, by that instead. */
+static inline struct load load_limit(const struct load *load)
+{
+	struct load limited = *load;
+	if (load->requests == 0)
+		limited.requests = measure_count(0);
+	if (limited.requests != load->requests)
+		limited.duration_ns = 3600000000000u;
+	return limited;
 }
 
 /* IOPS, or MiB/s for large requests. */

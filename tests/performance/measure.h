@@ -61,6 +61,14 @@ struct measure_result {
 /* Measure one case over `rounds` (5..MEASURE_ROUNDS_MAX) rounds. */
 void measure_run(const struct measure_case *c, unsigned rounds, struct measure_result *out);
 
+/*
+ * Count instead of measuring: every measurement does `count` packets or requests, once, and
+ * nothing is judged. For tools that count instructions, under which time means nothing.
+ */
+void measure_count_set(uint64_t count);
+/* That count, or `usual` if it was not set. */
+uint64_t measure_count(uint64_t usual);
+
 const char *measure_verdict_name(enum measure_verdict verdict);
 
 /* Median of n > 0 values; sorts them in place. */

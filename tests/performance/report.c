@@ -3,6 +3,7 @@
 #include "tests/performance/report.h"
 
 #include "tests/performance/process.h"
+#include "tests/performance/why.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -36,19 +37,32 @@ void report_begin(struct report *report, unsigned rounds, bool is_json)
 		"verdict", "value", "reference", "unit", "reference is");
 }
 
-bool report_wants(const struct report *report, const char *section)
+/* Not wanted, but there: for who has asked for something that is not. */
+static void other_add(struct report *report, const char *name)
+{
+	if (report->other_count < REPORT_RESULTS_MAX)
+		report->others[report->other_count++] = name;
+}
+
+bool report_wants(struct report *report, const char *section)
 {
 	if (report->only == NULL)
 		return true;
 	const size_t length = strlen(section);
 	const size_t most = strlen(report->only);
-	return strncmp(section, report->only, length < most ? length : most) == 0;
+	const bool is_wanted = strncmp(section, report->only, length < most ? length : most) == 0;
+	if (!is_wanted)
+		other_add(report, section);
+	return is_wanted;
 }
 
 static struct measure_result *result_add(struct report *report, const struct measure_case *c)
 {
-	if (report->count == REPORT_RESULTS_MAX ||
-		(report->only != NULL && strncmp(c->name, report->only, strlen(report->only)) != 0))
+	if (report->only != NULL && strncmp(c->name, report->only, strlen(report->only)) != 0) {
+		other_add(report, c->name);
+		return NULL;
+	}
+	if (report->count == REPORT_RESULTS_MAX)
 		return NULL;
 	return &report->results[report->count++];
 }
@@ -71,6 +85,8 @@ static void row_print(const struct measure_result *r)
 	printf("%-40s %7.3f %5.1f%% %8s %-9s %12.1f %12.1f %-10s %s\n", c->name, r->ratio,
 		r->spread * 100, goal, measure_verdict_name(r->verdict), r->value,
 		r->reference_value, c->unit, c->reference);
+	if (r->verdict == VERDICT_MISSED || r->verdict == VERDICT_TOO_NOISY)
+		printf("    why: %s\n", r->why);
 	fflush(stdout);
 }
 
@@ -89,6 +105,8 @@ void report_case(struct report *report, const struct measure_case *c)
 		r->verdict = VERDICT_TOO_NOISY;
 		r->why = "other programs used the processors meanwhile";
 	}
+	if (r->verdict == VERDICT_MISSED)
+		r->why = why_missed(c->name);
 	if (!report->is_json)
 		row_print(r);
 }
@@ -203,10 +221,42 @@ static int html_write(const struct report *report, const char *path)
 	return fclose(file) == 0 ? 0 : 1;
 }
 
+/* Section of a name: what comes before its second slash. */
+static size_t section_bytes(const char *name)
+{
+	const size_t first = strcspn(name, "/");
+	return name[first] == '\0' ? first : first + 1 + strcspn(name + first + 1, "/");
+}
+
+/* In one line: the cases of the sections that were asked for, or else all sections. */
+static void others_tell(const struct report *report)
+{
+	const char *last = "";
+	size_t last_bytes = 0;
+	fprintf(stderr,
+		"hvbench: --only %s: no case has a name that starts so; there are:", report->only);
+	for (unsigned i = 0; i < report->other_count; i++) {
+		const char *name = report->others[i];
+		const size_t bytes = section_bytes(name);
+		const bool is_asked = strncmp(name, report->only, bytes) == 0;
+		if (is_asked)
+			fprintf(stderr, " %s", name);
+		else if (bytes != last_bytes || strncmp(name, last, bytes) != 0)
+			fprintf(stderr, " %.*s", (int)bytes, name);
+		last = name;
+		last_bytes = bytes;
+	}
+	fputc('\n', stderr);
+}
+
 int report_end(struct report *report, const char *html_path)
 {
 	int status = 0;
 	unsigned by_verdict[VERDICT_FAILED + 1] = {0};
+	if (report->count == 0) {
+		others_tell(report);
+		return 2;
+	}
 	for (unsigned i = 0; i < report->count; i++)
 		by_verdict[report->results[i].verdict]++;
 	if (report->is_json)
@@ -219,10 +269,5 @@ int report_end(struct report *report, const char *html_path)
 			by_verdict[VERDICT_ABSENT], by_verdict[VERDICT_FAILED]);
 	if (html_path != NULL)
 		status = html_write(report, html_path);
-	if (report->count == 0) {
-		fprintf(stderr, "hvbench: --only %s: no case has a name that starts so\n",
-			report->only);
-		return 1;
-	}
 	return by_verdict[VERDICT_FAILED] > 0 ? 1 : status;
 }

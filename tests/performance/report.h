@@ -21,6 +21,9 @@ struct report {
 	const char *only; /* measure only cases whose names start so; NULL: all */
 	unsigned count;
 	struct measure_result results[REPORT_RESULTS_MAX];
+	/* of cases or sections that were not wanted */
+	unsigned other_count;
+	const char *others[REPORT_RESULTS_MAX];
 };
 
 /* Measure the machine and print the head of the table (unless JSON was asked for). */
@@ -31,11 +34,12 @@ void report_case(struct report *report, const struct measure_case *c);
 void report_without(struct report *report, const struct measure_case *c,
 	enum measure_verdict verdict, const char *why);
 /* True if some case whose name starts with `section` may have to be measured. */
-bool report_wants(const struct report *report, const char *section);
+bool report_wants(struct report *report, const char *section);
 /*
  * Print JSON if asked for; write `html_path` unless NULL. Returns the exit status:
- * 0 if every measurement could be made, else 1. A goal that was missed is no failure of the
- * program: it is in the table.
+ * 0 if every measurement could be made, else 1, or 2 if `only` names no case, after a line that
+ * says which there are. A goal that was missed is no failure of the program: it is in the table,
+ * with the reason as far as it is known (why.h).
  */
 int report_end(struct report *report, const char *html_path);
 

@@ -242,6 +242,7 @@ static inline void rig_open_full(struct rig *rig, uint32_t vp_count,
 {
 	memset(rig, 0, sizeof *rig);
 	rig->now_ns = 1000000;
+	rig->deadline_ns = UINT64_MAX;
 	const struct partition_config config = {
 		.memory_bytes = RIG_MEMORY,
 		.vp_count = vp_count,

@@ -278,13 +278,13 @@ static void dsdt_generation_counter_has_its_address_and_its_event(void)
 	interpret("execute \\\\_SB.VGEN.ADDR", 0, 0);
 	CU_ASSERT_EQUAL(NUMBER("Contains 2 Elements", "[Integer] = "), LAYOUT_GENERATION);
 	CU_ASSERT_EQUAL(NUMBER("Contains 2 Elements", "[Integer] = ", "[Integer] = "), 0);
-	snprintf(command, sizeof command, "execute \\\\_SB.GED0._EVT %u", LAYOUT_LINE_EVENT);
+	snprintf(command, sizeof command, "execute \\\\_SB.GED0._EVT %d", LAYOUT_LINE_EVENT);
 	interpret(command, 0, 0);
 	CU_ASSERT(says("Device Notify on [VGEN]"));
 	CU_ASSERT_EQUAL(NUMBER("Device Notify on [VGEN]", "Value "), 0x80);
 }
 
-/* The region that the DSDT reads, as an operation region of 16 bytes there. */
+/* The region that the DSDT reads, as an operation region of 24 bytes there. */
 static void dsdt_reads_the_info_page(void)
 {
 	const struct acpi_config config = {
@@ -297,6 +297,11 @@ static void dsdt_reads_the_info_page(void)
 	CU_ASSERT_EQUAL(get(LAYOUT_ACPI_INFO, 8), 0x1234567000); /* HMIN */
 	CU_ASSERT_EQUAL(get(LAYOUT_ACPI_INFO + 8, 8), 0x89000);	 /* HLEN */
 	CU_ASSERT_EQUAL(sum(LAYOUT_ACPI_INFO + 16, 0xff0), 0);
+	const struct acpi_config with_pci = {.vp_count = 1, .has_pci = true};
+	memset(bios, 0, sizeof bios);
+	acpi_build(&with_pci, bios);
+	CU_ASSERT_EQUAL(get(LAYOUT_ACPI_INFO + 16, 8), 1); /* HPCI */
+	CU_ASSERT_EQUAL(sum(LAYOUT_ACPI_INFO + 24, 0xfe8), 0);
 }
 
 static const struct test tests[] = {

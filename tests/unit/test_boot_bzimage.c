@@ -11,15 +11,14 @@
 
 static void bzimage_open(struct boot_fixture *fixture)
 {
-	uint8_t *image = fixture->image;
-
 	fixture_open(fixture);
+	uint8_t *image = fixture->image;
 	field_set(image, 0x1f1, 1, 1);			/* setup_sects */
 	field_set(image, 0x1f4, 4, PAYLOAD_BYTES / 16); /* syssize */
 	field_set(image, 0x1fa, 2, 0xfffd);		/* vid_mode: to be left alone */
 	field_set(image, 0x1fe, 2, 0xaa55);		/* boot_flag */
 	field_set(image, 0x200, 2, 0x6aeb);		/* jump; header ends at 0x26c */
-	memcpy(image + 0x202, "HdrS", 4);		/* header */
+	field_set(image, 0x202, 4, 0x53726448);		/* header */
 	field_set(image, 0x206, 2, 0x020f);		/* version */
 	field_set(image, 0x211, 1, 0x01);		/* loadflags: LOADED_HIGH */
 	field_set(image, 0x214, 4, 0x100000);		/* code32_start */

@@ -76,13 +76,11 @@ static void program_32_write(uint8_t *at, const struct program *program)
 
 static void pvh_64_open(struct boot_fixture *fixture)
 {
-	uint8_t *image = fixture->image;
-
 	fixture_open(fixture);
-	memcpy(image,
-		"\x7f"
-		"ELF\x02\x01\x01",
-		7);
+	uint8_t *image = fixture->image;
+	field_set(image, 0, 4, 0x464c457f);  /* \x7f ELF */
+	field_set(image, 4, 1, 2);	     /* EI_CLASS */
+	field_set(image, 5, 2, 0x0101);	     /* EI_DATA: little-endian; EI_VERSION */
 	field_set(image, 16, 2, 2);	     /* e_type: ET_EXEC */
 	field_set(image, 18, 2, 62);	     /* e_machine: EM_X86_64 */
 	field_set(image, 24, 8, 0xdeadbeef); /* e_entry: not PVH's */
@@ -99,15 +97,13 @@ static void pvh_64_open(struct boot_fixture *fixture)
 
 static void pvh_32_open(struct boot_fixture *fixture)
 {
-	uint8_t *image = fixture->image;
-
 	fixture_open(fixture);
-	memcpy(image,
-		"\x7f"
-		"ELF\x01\x01\x01",
-		7);
-	field_set(image, 16, 2, 2); /* e_type: ET_EXEC */
-	field_set(image, 18, 2, 3); /* e_machine: EM_386 */
+	uint8_t *image = fixture->image;
+	field_set(image, 0, 4, 0x464c457f); /* \x7f ELF */
+	field_set(image, 4, 1, 1);	    /* EI_CLASS */
+	field_set(image, 5, 2, 0x0101);	    /* EI_DATA: little-endian; EI_VERSION */
+	field_set(image, 16, 2, 2);	    /* e_type: ET_EXEC */
+	field_set(image, 18, 2, 3);	    /* e_machine: EM_386 */
 	field_set(image, 28, 4, 52);
 	field_set(image, 42, 2, 32);
 	field_set(image, 44, 2, 3);
@@ -217,7 +213,7 @@ static void elf_with_damaged_fields_is_refused(void)
 		{32, 8, 0x2100, "program header at offset 0x2100"},
 		{32, 8, 0xfffffffffffffff8, "program header at offset 0xfffffffffffffff8"},
 		/* the first segment */
-		{64 + 8, 8, 0xffffffffffffff00, "segment 0, 0x900 bytes at offset"},
+		{64 + 8, 8, 0xffffffffffffff00, "segment 0 (p_offset, p_filesz) at offset 0xf"},
 		{64 + 32, 8, 0xfffffffffffff000, "p_filesz"},
 		{64 + 32, 8, TEXT_BYTES + 1, "(p_filesz) for 0x900 in memory (p_memsz)"},
 		{64 + 40, 8, TEXT_BYTES - 1, "(p_filesz) for 0x8ff in memory (p_memsz)"},
@@ -230,12 +226,16 @@ static void elf_with_damaged_fields_is_refused(void)
 		{176 + 24, 8, 0xffe00, "at 0xffe00, below 1 MiB"},
 		{176 + 24, 8, 0xfffffffffffffff0, "needs 0x5000 bytes at 0xfffffffffffffff0"},
 		{176 + 24, 8, BOOT_RAM - DATA_MEMORY + 1, "give the machine more memory"},
-		{176 + 24, 8, TEXT_GPA + TEXT_BYTES - 1, "overlaps 0x900 bytes at 0x1000000"},
+		{176 + 24, 8, TEXT_GPA + TEXT_BYTES - 1,
+			"segment 2 (p_paddr, p_memsz), 0x5000 bytes at 0x10008ff, overlaps 0x900 "
+			"bytes at 0x1000000"},
 		/* the notes */
 		{120 + 8, 8, 0xffffffff, "notes at offset 0xffffffff"},
 		{120 + 32, 8, 0x10001, "0x10001 bytes of notes (p_filesz)"},
 		{120 + 32, 8, 0xffffffffffffffff, "bytes of notes (p_filesz)"},
 		{120 + 32, 8, 47, "neither a PVH note"},
+		{120 + 32, 8, 39, "neither a PVH note"},
+		{120 + 32, 8, 36, "neither a PVH note"},
 		{NOTE_OFFSET + 0, 4, 0xffffffff, "neither a PVH note"},
 		{NOTE_OFFSET + 4, 4, 0xffffffff, "neither a PVH note"},
 		{NOTE_OFFSET + 28, 4, 9, "neither a PVH note"},

@@ -21,13 +21,11 @@ static void header_write(uint8_t *at, uint32_t flags)
  */
 static void elf_open(struct boot_fixture *fixture)
 {
-	uint8_t *image = fixture->image;
-
 	fixture_open(fixture);
-	memcpy(image,
-		"\x7f"
-		"ELF\x01\x01\x01",
-		7);
+	uint8_t *image = fixture->image;
+	field_set(image, 0, 4, 0x464c457f);  /* \x7f ELF */
+	field_set(image, 4, 1, 1);	     /* EI_CLASS */
+	field_set(image, 5, 2, 0x0101);	     /* EI_DATA: little-endian; EI_VERSION */
 	field_set(image, 16, 2, 2);	     /* e_type: ET_EXEC */
 	field_set(image, 18, 2, 3);	     /* e_machine: EM_386 */
 	field_set(image, 24, 4, 0x400010);   /* e_entry */
@@ -52,9 +50,8 @@ static void elf_open(struct boot_fixture *fixture)
  */
 static void flat_open(struct boot_fixture *fixture)
 {
-	uint8_t *image = fixture->image;
-
 	fixture_open(fixture);
+	uint8_t *image = fixture->image;
 	for (size_t i = 0; i < 0x500; i++)
 		image[i] = pattern(i, SEED);
 	header_write(image + 0x80, 1u << 16 | 3);
@@ -221,10 +218,11 @@ static void multiboot_demands_that_are_not_met_are_refused(void)
 		struct boot_fixture fixture;
 		elf_open(&fixture);
 		header_write(fixture.image + 0x1000, demands[i].flags);
-		if (demands[i].is_met)
-			CU_ASSERT_EQUAL(fixture_load(&fixture), 0)
-		else
+		if (demands[i].is_met) {
+			CU_ASSERT_EQUAL(fixture_load(&fixture), 0);
+		} else {
 			CU_ASSERT(is_refused(&fixture, "asks for what is not here"));
+		}
 		fixture_close(&fixture);
 	}
 }
@@ -252,7 +250,8 @@ static void multiboot_with_damaged_addresses_is_refused(void)
 		{0x94, 4, 0x200501, "ends past the file"},
 		{0x94, 4, 0xffffffff, "ends past the file"},
 		{0x98, 4, 0x2003ff, "bss_end_addr 0x2003ff"},
-		{0x98, 4, 0xffffffff, "needs 0xffdfffdf bytes at 0x200020"},
+		{0x98, 4, 0xffffffff,
+			"image (load_addr, bss_end_addr) needs 0xffdfffdf bytes at 0x200020"},
 		{0x98, 4, BOOT_RAM + 1, "give the machine more memory"},
 		{0x9c, 4, 0x20001f, "entry 0x20001f"},
 		{0x9c, 4, 0x201000, "entry 0x201000"},
@@ -268,7 +267,7 @@ static void multiboot_elf_with_damaged_fields_is_refused(void)
 		{24, 4, 0, "entry 0x0"},
 		{64, 4, 0xffffff00, "entry 0x400010"},
 		{72, 4, 0xffffffff, "needs 0xffffffff bytes"},
-		{68, 4, 0x401, "segment 0, 0x401 bytes at offset 0x1000"},
+		{68, 4, 0x401, "segment 0 (p_offset, p_filesz) at offset 0x1000"},
 		{56, 4, 0xffffffff, "at offset 0xffffffff"},
 	};
 	check_damages(elf_open, damages, sizeof damages / sizeof *damages);

@@ -109,8 +109,8 @@ static void table_is_sorted_and_complete(void)
 	const struct hypercall_row *rows = hypercall_table(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		CU_ASSERT_EQUAL((rows[i].simple != NULL) + (rows[i].rep != NULL) +
-					(rows[i].list != NULL),
+		CU_ASSERT_EQUAL(
+			(rows[i].simple != NULL) + (rows[i].rep != NULL) + (rows[i].list != NULL),
 			1);
 		CU_ASSERT_TRUE(i == 0 || rows[i - 1].code < rows[i].code);
 		CU_ASSERT_TRUE(rows[i].simple != NULL || rows[i].input_bytes % 8 == 0);

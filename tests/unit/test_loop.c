@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define SECOND_NS 1000000000ull
@@ -236,6 +237,78 @@ static void loop_polls_a_source_and_sleeps_only_when_it_agrees(void)
 	loop_destroy(loop);
 }
 
+/* A source on the heap that frees itself and a neighbour, when polled or when armed. */
+struct fleeting {
+	struct loop_source source;
+	struct loop *loop;
+	struct fleeting **victims[2]; /* NULL: leaves nobody */
+	bool leaves_at_arm;
+	unsigned *looks;
+};
+
+static void fleeting_leave(struct fleeting *f)
+{
+	struct fleeting **victims[2] = {f->victims[0], f->victims[1]};
+	struct loop *loop = f->loop;
+	for (unsigned i = 0; i < 2; i++) {
+		if (victims[i] == NULL || *victims[i] == NULL)
+			continue;
+		loop_source_remove(loop, &(*victims[i])->source);
+		free(*victims[i]);
+		*victims[i] = NULL;
+	}
+}
+
+static bool fleeting_poll(void *ctx)
+{
+	struct fleeting *f = ctx;
+	++*f->looks;
+	if (!f->leaves_at_arm)
+		fleeting_leave(f);
+	return false;
+}
+
+static bool fleeting_arm(void *ctx)
+{
+	fleeting_leave(ctx);
+	return true;
+}
+
+static void sources_may_go_while_they_are_visited(void)
+{
+	for (unsigned at_arm = 0; at_arm < 2; at_arm++) {
+		struct loop *loop = loop_make();
+		struct fleeting *sources[4];
+		unsigned looks = 0;
+		/* added first, visited last: 3 takes itself and the next away, then 1 the last */
+		for (unsigned i = 0; i < 4; i++) {
+			sources[i] = malloc(sizeof *sources[i]);
+			*sources[i] = (struct fleeting){
+				.source = {.poll = fleeting_poll,
+					.arm = fleeting_arm,
+					.ctx = sources[i]},
+				.loop = loop,
+				.leaves_at_arm = at_arm,
+				.looks = &looks,
+			};
+			loop_source_add(loop, &sources[i]->source);
+		}
+		sources[3]->victims[0] = &sources[3];
+		sources[3]->victims[1] = &sources[2];
+		sources[1]->victims[0] = &sources[0];
+		loop_turn(loop, 1000);
+		CU_ASSERT_PTR_NULL(sources[3]);
+		CU_ASSERT_PTR_NULL(sources[2]);
+		CU_ASSERT_PTR_NULL(sources[0]);
+		CU_ASSERT_EQUAL(looks, at_arm ? 4 : 2);
+		looks = 0;
+		loop_turn(loop, 0);
+		CU_ASSERT_EQUAL(looks, 1);
+		free(sources[1]);
+		loop_destroy(loop);
+	}
+}
+
 static void loop_run_returns_the_value_given_to_stop(void)
 {
 	struct loop *loop = loop_make();
@@ -273,6 +346,7 @@ static const struct test tests[] = {
 	TEST(loop_modify_silences_and_revives_a_watch),
 	TEST(loop_runs_timers_in_order_of_their_deadlines),
 	TEST(loop_polls_a_source_and_sleeps_only_when_it_agrees),
+	TEST(sources_may_go_while_they_are_visited),
 	TEST(loop_run_returns_the_value_given_to_stop),
 	TEST(loop_gives_more_sqes_than_its_queue_holds),
 };

@@ -84,32 +84,44 @@ static void copies_all_or_nothing(void)
 
 static void regions_have_a_hole_between_them(void)
 {
-	open_memory();
-	struct guest_memory split = memory;
-	split.region_count = 2;
-	split.regions[0].bytes = BYTES / 2;
-	split.regions[1] = (struct guest_memory_region){
-		.gpa = 0x100000000ull,
-		.bytes = BYTES / 2,
-		.host = memory.regions[0].host + BYTES / 2,
-		.offset = BYTES / 2,
-	};
-	CU_ASSERT_PTR_NULL(guest_memory_at(&split, BYTES / 2 - 1, 2));
-	CU_ASSERT_PTR_NULL(guest_memory_at(&split, BYTES / 2, 1));
-	CU_ASSERT_PTR_NULL(guest_memory_at(&split, 0xffffffffull, 1));
-	CU_ASSERT_PTR_EQUAL(
-		guest_memory_at(&split, 0x100000000ull, BYTES / 2), split.regions[1].host);
-	CU_ASSERT_PTR_NULL(guest_memory_at(&split, 0x100000000ull, BYTES / 2 + 1));
+	CU_ASSERT_EQUAL_FATAL(guest_memory_init(&memory, BYTES, BYTES / 2), 0);
+	CU_ASSERT_EQUAL_FATAL(memory.region_count, 2);
+	CU_ASSERT_PTR_NULL(guest_memory_at(&memory, BYTES / 2 - 1, 2));
+	CU_ASSERT_PTR_NULL(guest_memory_at(&memory, BYTES / 2, 1));
+	CU_ASSERT_PTR_NULL(guest_memory_at(&memory, 0xffffffffull, 1));
+	CU_ASSERT_PTR_EQUAL(guest_memory_at(&memory, 0x100000000ull, BYTES / 2),
+		memory.regions[0].host + BYTES / 2);
+	CU_ASSERT_PTR_NULL(guest_memory_at(&memory, 0x100000000ull, BYTES / 2 + 1));
 
 	/* A ring may lie in both; the page in the high region is the memfd's 33rd. */
 	const uint64_t gpns[] = {0x100000, 1};
 	struct guest_ring_mapping ring;
-	CU_ASSERT_EQUAL(guest_memory_ring_map(&split, gpns, 2, &ring), 0);
+	CU_ASSERT_EQUAL(guest_memory_ring_map(&memory, gpns, 2, &ring), 0);
 	memcpy(ring.control, "control", 8);
 	aliases_barrier();
-	CU_ASSERT_STRING_EQUAL((char *)split.regions[1].host, "control");
+	CU_ASSERT_STRING_EQUAL((char *)memory.regions[1].host, "control");
+	char through_fd[8] = {0};
+	CU_ASSERT_EQUAL(pread(memory.fd, through_fd, 8, BYTES / 2), 8);
+	CU_ASSERT_STRING_EQUAL(through_fd, "control");
 	guest_memory_ring_unmap(&ring);
+
+	CU_ASSERT_EQUAL(guest_memory_replace(&memory), 0);
+	aliases_barrier();
+	CU_ASSERT_EQUAL(*(char *)guest_memory_at(&memory, 0x100000000ull, 1), 0);
 	guest_memory_destroy(&memory);
+}
+
+static void hole_takes_what_does_not_fit_below_it(void)
+{
+	CU_ASSERT_EQUAL(guest_memory_init(&memory, BYTES, BYTES), 0);
+	CU_ASSERT_EQUAL(memory.region_count, 1);
+	guest_memory_destroy(&memory);
+	CU_ASSERT_EQUAL(guest_memory_init(&memory, BYTES, 0x100000000ull), 0);
+	CU_ASSERT_EQUAL(memory.region_count, 1);
+	CU_ASSERT_PTR_NOT_NULL(guest_memory_at(&memory, 0, BYTES));
+	guest_memory_destroy(&memory);
+	CU_ASSERT_EQUAL(guest_memory_init(&memory, BYTES, 4097), -EINVAL);
+	CU_ASSERT_EQUAL(guest_memory_init(&memory, BYTES, 0x100001000ull), -EINVAL);
 }
 
 static void cannot_be_cut_off_by_who_holds_the_descriptor(void)
@@ -234,6 +246,7 @@ static const struct test tests[] = {
 	TEST(checks_bounds),
 	TEST(copies_all_or_nothing),
 	TEST(regions_have_a_hole_between_them),
+	TEST(hole_takes_what_does_not_fit_below_it),
 	TEST(cannot_be_cut_off_by_who_holds_the_descriptor),
 	TEST(ring_is_contiguous_where_it_wraps),
 	TEST(ring_of_neighbours_takes_two_mmaps),

@@ -46,9 +46,11 @@ static void options_have_the_documented_defaults(void)
 	CU_ASSERT_EQUAL(o.vp_count, 1);
 	CU_ASSERT_EQUAL(o.channels_max, 4);
 	CU_ASSERT_EQUAL(o.heartbeat_period_ms, 2000);
-	CU_ASSERT_EQUAL(o.spin_ns, 50000);
+	CU_ASSERT_EQUAL(o.spin_ns, 200000);
 	CU_ASSERT_EQUAL(o.disk_count, 0);
 	CU_ASSERT_FALSE(o.is_once);
+	CU_ASSERT_EQUAL(o.backend, BACKEND_LOOPBACK);
+	CU_ASSERT_EQUAL(o.on_crash, END_GO_ON);
 }
 
 static void options_take_disks_with_and_without_addresses(void)
@@ -88,13 +90,103 @@ static void options_take_the_largest_and_smallest_values(void)
 	CU_ASSERT_EQUAL(o.version_max, VMBUS_VERSION_6_0);
 }
 
+static void options_for_kvm_have_the_documented_defaults(void)
+{
+	struct options o;
+	struct enlightenments fast;
+	const char *unknown;
+	size_t bytes;
+	CU_ASSERT_EQUAL(enlightenments_parse("fast", &fast, &unknown, &bytes), 0);
+	CU_ASSERT_EQUAL(parse("--kernel vmlinuz", &o), 0);
+	CU_ASSERT_EQUAL(o.backend, BACKEND_KVM);
+	CU_ASSERT_STRING_EQUAL(o.kernel, "vmlinuz");
+	CU_ASSERT_PTR_NULL(o.initrd);
+	CU_ASSERT_PTR_NULL(o.command_line);
+	CU_ASSERT_EQUAL(o.memory_bytes, 512u << 20);
+	CU_ASSERT_EQUAL(o.serial, SERIAL_STDIO);
+	CU_ASSERT_EQUAL(o.on_reboot, END_GO_ON);
+	CU_ASSERT_EQUAL(o.on_crash, END_EXIT);
+	CU_ASSERT_EQUAL(o.enlightenments.privileges, fast.privileges);
+	CU_ASSERT_EQUAL(o.enlightenments.recommendations, fast.recommendations);
+	CU_ASSERT_FALSE(o.has_test_devices);
+	CU_ASSERT_PTR_NULL(o.emulated_disk);
+}
+
+static void options_for_kvm_are_taken(void)
+{
+	struct options o;
+	struct enlightenments all;
+	const char *unknown;
+	size_t bytes;
+	CU_ASSERT_EQUAL(enlightenments_parse("all", &all, &unknown, &bytes), 0);
+	CU_ASSERT_EQUAL(parse("--kernel k --initrd i --append quiet --serial socket:s --memory 1G "
+			      "--enlightenments all --on-reboot exit --on-crash report "
+			      "--test-devices --emulated-disk e,,1,pio",
+				&o),
+		0);
+	CU_ASSERT_STRING_EQUAL(o.initrd, "i");
+	CU_ASSERT_STRING_EQUAL(o.command_line, "quiet");
+	CU_ASSERT_EQUAL(o.serial, SERIAL_SOCKET);
+	CU_ASSERT_STRING_EQUAL(o.serial_path, "s");
+	CU_ASSERT_EQUAL(o.memory_bytes, 1u << 30);
+	CU_ASSERT_EQUAL(o.enlightenments.privileges, all.privileges);
+	CU_ASSERT_EQUAL(o.on_reboot, END_EXIT);
+	CU_ASSERT_EQUAL(o.on_crash, END_GO_ON);
+	CU_ASSERT(o.has_test_devices);
+	CU_ASSERT_STRING_EQUAL(o.emulated_disk, "e,1");
+	CU_ASSERT(o.is_emulated_disk_pio);
+	CU_ASSERT_EQUAL(
+		parse("--backend kvm --kernel k --serial file:a/b --emulated-disk d", &o), 0);
+	CU_ASSERT_EQUAL(o.serial, SERIAL_FILE);
+	CU_ASSERT_STRING_EQUAL(o.serial_path, "a/b");
+	CU_ASSERT_FALSE(o.is_emulated_disk_pio);
+}
+
+static void options_take_a_comma_in_a_path_that_is_written_twice(void)
+{
+	struct options o;
+	CU_ASSERT_EQUAL(parse("--guest g --disk a,,b.img,ro --disk ,,x --dvd c.iso", &o), 0);
+	CU_ASSERT_EQUAL_FATAL(o.disk_count, 3);
+	CU_ASSERT_STRING_EQUAL(o.disks[0].path, "a,b.img");
+	CU_ASSERT(o.disks[0].is_read_only);
+	CU_ASSERT_STRING_EQUAL(o.disks[1].path, ",x");
+	CU_ASSERT_FALSE(o.disks[1].is_read_only);
+	CU_ASSERT_STRING_EQUAL(o.disks[2].path, "c.iso");
+}
+
 static void options_name_each_mistake_and_what_to_write(void)
 {
 	static const struct {
 		const char *line;
 		const char *says; /* part of the one line on stderr */
 	} mistakes[] = {
-		{"", "--guest SOCKET is missing"},
+		{"", "what to host? Give --kernel FILE"},
+		{"--backend loopback", "--guest SOCKET is missing"},
+		{"--backend kvm", "--kernel FILE is missing"},
+		{"--backend xen", "--backend: \"xen\" is not known: use kvm or loopback"},
+		{"--backend kvm --guest g", "--guest: a guest on KVM needs no socket"},
+		{"--kernel k --guest g", "--guest: a guest on KVM needs no socket"},
+		{"--kernel k --once", "--once: for loopback partitions only"},
+		{"--kernel k --memory 1M", "8M at least"},
+		{"--kernel k --serial tty",
+			"--serial: \"tty\" is not known: use stdio, socket:PATH"},
+		{"--kernel k --serial file:", "--serial: \"file:\""},
+		{"--kernel k --serial stdio:x", "--serial: \"stdio:x\""},
+		{"--kernel k --control c --serial socket:c", "are the same path \"c\""},
+		{"--kernel k --enlightenments fast,warp",
+			"--enlightenments: \"warp\" is not known"},
+		{"--kernel k --on-reboot stop",
+			"--on-reboot: \"stop\" is not known: use exit or reset"},
+		{"--kernel k --on-crash stop",
+			"--on-crash: \"stop\" is not known: use exit or report"},
+		{"--kernel k --emulated-disk ,pio", "--emulated-disk: a path is missing"},
+		{"--kernel k --emulated-disk d,dma", "\"dma\" is not known: use pio"},
+		{"--guest g --initrd i", "--initrd: a loopback partition has none"},
+		{"--guest g --append x", "--append: a loopback partition has none"},
+		{"--guest g --serial none", "--serial: a loopback partition has none"},
+		{"--guest g --enlightenments all",
+			"--enlightenments: a loopback partition has none"},
+		{"--guest g --test-devices", "--test-devices: a loopback partition has none"},
 		{"--guest g stray", "\"stray\" is not an option"},
 		{"--guest g --vps 0", "--vps: \"0\" is not a number from 1 to 64"},
 		{"--guest g --vps 65", "from 1 to 64"},
@@ -164,6 +256,9 @@ static void sizes_have_binary_suffixes_and_do_not_wrap(void)
 
 static const struct test tests[] = {
 	TEST(options_have_the_documented_defaults),
+	TEST(options_for_kvm_have_the_documented_defaults),
+	TEST(options_for_kvm_are_taken),
+	TEST(options_take_a_comma_in_a_path_that_is_written_twice),
 	TEST(options_take_disks_with_and_without_addresses),
 	TEST(options_take_the_largest_and_smallest_values),
 	TEST(options_name_each_mistake_and_what_to_write),

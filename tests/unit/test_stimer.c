@@ -127,7 +127,7 @@ static void any_write_drops_the_message_that_waits(void)
 	CU_ASSERT_EQUAL(at(100), STIMER_MESSAGE);
 	CU_ASSERT_TRUE(timer.is_waiting);
 	stimer_count_write(&timer, 300, 150);
-	CU_ASSERT_FALSE(timer.is_waiting);
+	CU_ASSERT_FALSE(timer.is_waiting); /* R-TIMER-013 */
 	CU_ASSERT_EQUAL(timer.due, 300);
 }
 
@@ -213,7 +213,7 @@ static void few_missed_periods_are_caught_up_at_twice_the_rate(void)
 			CU_ASSERT_EQUAL(timer.expired, 10000u * ++ticks);
 			CU_ASSERT_TRUE(timer.due >= now + 5000);
 		}
-	CU_ASSERT_EQUAL(ticks, 19); /* all of them, 10000 to 190000 */
+	CU_ASSERT_EQUAL(ticks, 19); /* R-TIMER-014: 10000 to 190000 */
 	CU_ASSERT_EQUAL(lost, 0);
 }
 
@@ -253,7 +253,7 @@ static void absurd_periods_cost_one_step_and_are_spaced(void)
 			const uint64_t now = 1ull << 62; /* 14 000 years late */
 			begin_periodic(periods[i], lazy);
 			(void)at(now);
-			CU_ASSERT_TRUE(timer.due >= now + 1000);
+			CU_ASSERT_TRUE(timer.due >= now + 1000); /* R-TIMER-015 */
 			CU_ASSERT_TRUE(timer.due < now + 1000 + periods[i]);
 			CU_ASSERT_TRUE(timer.expired <= now);
 			CU_ASSERT_EQUAL(timer.due % periods[i], 0);

@@ -21,7 +21,7 @@ struct bus_channel {
 	struct bus_offer offer;
 	bool is_offered, is_open, is_closing, is_removed;
 	struct ring_pair rings;
-	unsigned flushes, kicks, signals;
+	unsigned flushes, write_flushes, kicks, signals;
 	int open_status;
 	const char *failure;
 };
@@ -83,6 +83,12 @@ void bus_channel_flush(struct bus_channel *channel)
 {
 	channel->flushes++;
 	channel->signals += ring_read_flush(&channel->rings.near_in);
+	channel->signals += ring_flush(&channel->rings.near_out);
+}
+
+void bus_channel_flush_writes(struct bus_channel *channel)
+{
+	channel->write_flushes++;
 	channel->signals += ring_flush(&channel->rings.near_out);
 }
 
@@ -496,6 +502,108 @@ static void late_replies_have_room_and_wake_the_channel(void)
 	rig_free(&r);
 }
 
+/* The guest can go on while the rest is worked on: it sees every eighth reply at once. */
+static void replies_are_shown_before_the_batch_ends(void)
+{
+	struct rig r = rig_make(&plain);
+	const struct packet_gpa_range buffer = {.byte_count = 512, .first_gpn = 1};
+	handshake(r.channel);
+	r.store->holds = true;
+	for (unsigned i = 0; i < 20; i++)
+		CU_ASSERT(transfer_send(r.channel, false, i, 0, 1, &buffer, 1));
+	turn(r.channel);
+	const unsigned flushes = r.channel->flushes;
+	for (unsigned i = 0; i < 7; i++)
+		store_script_release(r.store, 0);
+	CU_ASSERT_EQUAL(r.channel->flushes, flushes);
+	store_script_release(r.store, 0);
+	CU_ASSERT_EQUAL(r.channel->flushes, flushes + 1);
+	for (unsigned i = 0; i < 8; i++)
+		CU_ASSERT_EQUAL(srb_status_of(r.channel, i), 0x01);
+	while (r.store->held_count)
+		store_script_release(r.store, 0);
+	turn(r.channel);
+
+	/* those that end while packets are being read: the packets stay in place meanwhile */
+	r.store->holds = false;
+	const unsigned shown = r.channel->write_flushes;
+	for (unsigned i = 0; i < 20; i++)
+		CU_ASSERT(transfer_send(r.channel, false, 100 + i, 0, 1, &buffer, 1));
+	CU_ASSERT(r.channel->offer.ops->ready(r.channel->offer.ctx, r.channel));
+	CU_ASSERT_EQUAL(r.channel->write_flushes, shown + 2);
+	rig_free(&r);
+}
+
+static void a_reply_with_much_data_is_shown_at_once(void)
+{
+	struct rig r = rig_make(&plain);
+	const struct packet_gpa_range large = {.byte_count = 32768, .first_gpn = 1};
+	const struct packet_gpa_range half = {.byte_count = 16384, .first_gpn = 1};
+	handshake(r.channel);
+	r.store->holds = true;
+	CU_ASSERT(transfer_send(r.channel, false, 1, 0, 64, &large, 1));
+	CU_ASSERT(transfer_send(r.channel, false, 2, 0, 32, &half, 1));
+	CU_ASSERT(transfer_send(r.channel, true, 3, 0, 32, &half, 1));
+	turn(r.channel);
+	const unsigned flushes = r.channel->flushes;
+	store_script_release(r.store, 0);
+	CU_ASSERT_EQUAL(r.channel->flushes, flushes + 1);
+	CU_ASSERT_EQUAL(srb_status_of(r.channel, 1), 0x01);
+	store_script_release(r.store, 0);
+	CU_ASSERT_EQUAL(r.channel->flushes, flushes + 1);
+	store_script_release(r.store, 0);
+	CU_ASSERT_EQUAL(r.channel->flushes, flushes + 2);
+	CU_ASSERT_EQUAL(srb_status_of(r.channel, 2), 0x01);
+	CU_ASSERT_EQUAL(srb_status_of(r.channel, 3), 0x01);
+	rig_free(&r);
+}
+
+/* Lists of one page: at the page's end, over it, past memory; and words behind the list. */
+static void lists_of_one_page_are_as_strict_as_others(void)
+{
+	static const uint64_t last[] = {MEMORY_PAGES - 1, 0};
+	struct rig r = rig_make(&plain);
+	handshake(r.channel);
+	memset(r.store->bytes, 0x5A, 1024);
+	memset(page(MEMORY_PAGES - 1), 0xEE, 4096);
+	const struct packet_gpa_range to_end = {
+		.byte_count = 512, .byte_offset = 3584, .gpns = last};
+	CU_ASSERT(transfer_send(r.channel, false, 1, 0, 1, &to_end, 1));
+	turn(r.channel);
+	CU_ASSERT_EQUAL(srb_status_of(r.channel, 1), 0x01);
+	CU_ASSERT_EQUAL(page(MEMORY_PAGES - 1)[3583], 0xEE);
+	CU_ASSERT_EQUAL(page(MEMORY_PAGES - 1)[3584], 0x5A);
+	CU_ASSERT_EQUAL(page(MEMORY_PAGES - 1)[4095], 0x5A);
+
+	/* one page number where two are needed, then none where one is, then past the page */
+	static const uint32_t bad[][2] = {{512, 3585}, {0, 0}, {512, 4096}, {UINT32_MAX, 0}};
+	for (unsigned i = 0; i < 4; i++) {
+		uint8_t packet[GUEST_PAYLOAD] = {3, 0, 0, 0, 1};
+		const uint32_t list[6] = {0, 1, bad[i][0], bad[i][1], 1, 0};
+		const uint32_t bytes = 512;
+		packet[12] = 52;
+		packet[20] = 10;
+		packet[21] = 20;
+		packet[22] = 1;
+		memcpy(packet + 24, &bytes, 4);
+		packet[28] = 0x28;
+		packet[36] = 1;
+		const struct packet_header header = {.type = PACKET_TYPE_GPA_DIRECT,
+			.flags = PACKET_FLAG_COMPLETION_REQUESTED,
+			.extended_bytes = sizeof list,
+			.payload_bytes = sizeof packet,
+			.transaction_id = 10 + i};
+		const unsigned before = r.store->submitted;
+		CU_ASSERT_EQUAL(
+			ring_send(&r.channel->rings.far_out, &header, list, packet), RING_OK);
+		(void)ring_flush(&r.channel->rings.far_out);
+		turn(r.channel);
+		CU_ASSERT_EQUAL(srb_status_of(r.channel, 10 + i), 0x86);
+		CU_ASSERT_EQUAL(r.store->submitted, before);
+	}
+	rig_free(&r);
+}
+
 static void requests_wait_for_a_free_slot(void)
 {
 	const struct storage_vsp_config config = {.requests = 4};
@@ -659,6 +767,9 @@ static const struct test tests[] = {
 	TEST(requests_wait_for_room_for_their_replies),
 	TEST(a_blocked_provider_asks_for_a_signal),
 	TEST(late_replies_have_room_and_wake_the_channel),
+	TEST(replies_are_shown_before_the_batch_ends),
+	TEST(a_reply_with_much_data_is_shown_at_once),
+	TEST(lists_of_one_page_are_as_strict_as_others),
 	TEST(requests_wait_for_a_free_slot),
 	TEST(hot_plug_is_announced_on_the_primary),
 	TEST(a_corrupt_ring_fails_only_its_channel),

@@ -601,10 +601,12 @@ static void a_loop_without_room_makes_the_store_busy(void)
 	loop_start();
 	image_make("busy", IMAGE_BYTES, false);
 	struct store *store = open_plain();
+	/* what is in memory is copied without the loop */
+	const int busy = ((struct store_file *)store)->is_in_memory ? 0 : -EBUSY;
 	uint8_t data[512];
 	loop.refuses = true;
-	CU_ASSERT_EQUAL(io_run(store, STORE_READ, 0, data, 512), -EBUSY);
-	CU_ASSERT_EQUAL(io_run(store, STORE_WRITE, 0, data, 512), -EBUSY);
+	CU_ASSERT_EQUAL(io_run(store, STORE_READ, 0, data, 512), busy);
+	CU_ASSERT_EQUAL(io_run(store, STORE_WRITE, 0, data, 512), busy);
 	CU_ASSERT_EQUAL(io_run(store, STORE_FLUSH, 0, NULL, 0), -EBUSY);
 	CU_ASSERT_EQUAL(zeroes_run(store, 0, 512, true, false), -EBUSY);
 	loop.refuses = false;

@@ -214,6 +214,8 @@ static void a_contact_that_is_called_off_is_seen_to_its_end(void)
 	CU_ASSERT_EQUAL(h->client.result, -VIRIDIAN_ETIMEDOUT);
 	h->status_times = 0;
 	again(h);
+	host_run_until(h, h->now + WAIT); /* the pause of the full host */
+	CU_ASSERT_EQUAL(host_count(h, 16, 0), 0);
 	CU_ASSERT_EQUAL(asked(h), 0x60000);
 	free(h);
 }

@@ -238,10 +238,10 @@ static void the_long_list_has_state_driver_rings_and_channels(void)
 	CU_ASSERT_TRUE(says(t, CONTROLLER ": storage, SCSI controller\n"));
 	CU_ASSERT_TRUE(says(t, "relid 5, open, driver hv_storvsc, NUMA node 0, monitor id 2\n"));
 	CU_ASSERT_TRUE(says(t, "in  ring: read index 4096, write index 4192, 96 bytes to read, "
-			       "126864 free, interrupt mask 1\n"));
+			       "126880 free, interrupt mask 1\n"));
 	CU_ASSERT_TRUE(says(t, "out ring: read index 66048, write index 66048, 0 bytes to read, "
-			       "126960 free, interrupt mask 0\n"));
-	CU_ASSERT_TRUE(says(t, "\n     18        2        3        0   126960        0        0"
+			       "126976 free, interrupt mask 0\n"));
+	CU_ASSERT_TRUE(says(t, "\n     18        2        3        0   126976        0        0"
 			       "        0        4         17       16\n"));
 	CU_ASSERT_TRUE(says(t, "relid 12, closed, driver none, NUMA node -1, monitor id none\n"));
 	/* what is not readable is unknown */

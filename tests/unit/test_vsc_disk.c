@@ -579,8 +579,8 @@ static void command_line_is_checked(void)
 	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "n", NULL), -22);
 	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--bogus", NULL), -22);
 	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--channels", "0"), -22);
-	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--channels", "66"), -22);
-	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--channels", "65"), 0);
+	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--channels", "65"), -22);
+	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--channels", "64"), 0);
 	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--channels", "4x"), -22);
 	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--queue-depth", "-1"), -22);
 	CU_ASSERT_EQUAL(parse(&options, "--connect", "s", "m", "--max-version", "5.3"), 0);

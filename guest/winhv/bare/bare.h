@@ -104,7 +104,7 @@ int bare_main(void);
  * %d %u %x %lx %s %c %p %%, with a width and zeros in front if wanted; l and ll are 64 bits.
  * Returns the length that it would have had.
  */
-int bare_format(char *text, size_t bytes, const char *format, va_list arguments);
+int bare_format(char *bytes, size_t room, const char *format, va_list arguments);
 int bare_print_to(char *text, size_t bytes, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* To the UART at 0x3f8. A line at a time when several VPs print. */

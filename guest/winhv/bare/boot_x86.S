@@ -3,6 +3,9 @@
  * Entry points, the way to long mode, the trampoline of the other VPs, and the first
  * instructions of every interrupt. Selectors: 0x08 32-bit code, 0x10 64-bit code, 0x18
  * data, 0x20 user data, 0x28 user code, 0x30.. TSS of each VP.
+ *
+ * An image has both ways in, unless BARE_NO_MULTIBOOT or BARE_NO_PVH leaves one out (a loader
+ * that knows both chooses).
  */
 #define CODE32	0x08
 #define CODE64	0x10
@@ -23,11 +26,13 @@
 	.long	0x1badb002, 3, -(0x1badb002 + 3)
 #endif
 
+#ifndef BARE_NO_PVH
 	.section .note.pvh, "a", @note
 	.balign	4
 	.long	4, 8, 18		/* the 32-bit entry point */
 	.asciz	"Xen"
 	.quad	bare_entry_pvh
+#endif
 
 /* ---- the first VP ---------------------------------------------------------------------------- */
 

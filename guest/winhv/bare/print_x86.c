@@ -129,8 +129,7 @@ int bare_format(char *bytes, size_t room, const char *format, va_list arguments)
 				width, fill);
 		} else if (*format == 'u' || *format == 'x') {
 			put_number(&text,
-				longs ? va_arg(arguments, uint64_t)
-				      : va_arg(arguments, unsigned),
+				longs ? va_arg(arguments, uint64_t) : va_arg(arguments, unsigned),
 				*format == 'u' ? 10 : 16, width, fill);
 		} else if (*format == 'p') {
 			put_number(&text, (uintptr_t)va_arg(arguments, void *), 16, 16, '0');
@@ -172,7 +171,8 @@ void bare_uart_init(void)
 static void uart_write(const char *text, size_t bytes)
 {
 	while (bytes > 0) {
-		for (unsigned i = 0; i < UART_PATIENCE && !(bare_in8(UART_STATUS) & UART_EMPTY); i++)
+		for (unsigned i = 0; i < UART_PATIENCE && !(bare_in8(UART_STATUS) & UART_EMPTY);
+			i++)
 			spin_pause();
 		for (unsigned i = 0; i < UART_FIFO_MAX && bytes > 0; i++, text++, bytes--)
 			bare_out8(UART, (uint8_t)*text);

@@ -104,10 +104,10 @@ void bare_vp_init(struct bare_vp *vp)
 	const uint8_t *stack = bare_pages(BARE_STACK_PAGES);
 	const struct winhv *first = &bare.vps[0].hv;
 
-	bare_tables_stack(vp->index,
-		(uint64_t)(uintptr_t)stack + BARE_STACK_PAGES * BARE_PAGE_BYTES);
-	if (platform_bare_init(&vp->platform, bare_pages(BARE_VP_POOL_PAGES), bytes, bitmap,
-		    BARE_PAGE_BYTES))
+	bare_tables_stack(
+		vp->index, (uint64_t)(uintptr_t)stack + BARE_STACK_PAGES * BARE_PAGE_BYTES);
+	if (platform_bare_init(
+		    &vp->platform, bare_pages(BARE_VP_POOL_PAGES), bytes, bitmap, BARE_PAGE_BYTES))
 		return;
 	vp->platform.vp = vp->index;
 	if (winhv_init(&vp->hv, &platform_bare_ops, &vp->platform, bare.vp_count))
@@ -183,7 +183,7 @@ static void order(uint32_t boot_id)
 
 uint32_t bare_vps_start(void)
 {
-	const size_t bytes = (size_t)(bare_trampoline_end - bare_trampoline_begin);
+	const size_t bytes = (uintptr_t)bare_trampoline_end - (uintptr_t)bare_trampoline_begin;
 	const uint64_t second = HV_TIME_PER_SECOND;
 	uint32_t online = 1;
 
@@ -197,13 +197,14 @@ uint32_t bare_vps_start(void)
 		bare_apic_command(bare.vps[i].apic_id, COMMAND_INIT);
 		bare_pause(second / 100);
 		for (unsigned sipi = 0; sipi < 2 && !is_online(&bare.vps[i]); sipi++) {
-			bare_apic_command(
-				bare.vps[i].apic_id, COMMAND_SIPI | BARE_TRAMPOLINE / BARE_PAGE_BYTES);
-			(void)bare_wait(is_online, &bare.vps[i], sipi == 0 ? 2 * second : 10 * second);
+			bare_apic_command(bare.vps[i].apic_id,
+				COMMAND_SIPI | BARE_TRAMPOLINE / BARE_PAGE_BYTES);
+			(void)bare_wait(
+				is_online, &bare.vps[i], sipi == 0 ? 2 * second : 10 * second);
 		}
 		if (!is_online(&bare.vps[i])) {
-			bare_printf("bare: VP %u (APIC %u) does not start\n", i,
-				bare.vps[i].apic_id);
+			bare_printf(
+				"bare: VP %u (APIC %u) does not start\n", i, bare.vps[i].apic_id);
 			break;
 		}
 		online++;

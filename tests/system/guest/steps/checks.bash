@@ -27,7 +27,7 @@ check_root() {
 	say "note root $(findmnt -no SOURCE,FSTYPE,OPTIONS /)"
 	equal "root: it is our first disk" "$source" "$(disk 0)"
 	host=$(readlink -f "/sys/block/${source#/dev/}/device" | grep -o 'host[0-9]*' | head -n 1)
-	equal "root: its driver" "$(cat "/sys/class/scsi_host/$host/proc_name")" storvsc
+	equal "root: its driver" "$(cat "/sys/class/scsi_host/$host/proc_name")" storvsc_host
 	check "root: it can be written to" eval 'date >/var/tmp/written && sync /var/tmp/written'
 }
 check_clocksource() {
@@ -61,7 +61,7 @@ check_disks() {
 		equal "$name: read-only" "$(blockdev --getro "$dev")" $ro
 		last=$(sg_readcap "$dev" | sed -n 's/.*Last LBA=\([0-9]*\).*/\1/p')
 		equal "$name: sg_readcap" "$last" $((${!bytes_name} / block - 1))
-		last=$(sg_readcap --long "$dev" | sed -n 's/.*Last LBA=\([0-9]*\).*/\1/p')
+		last=$(sg_readcap --long --readonly "$dev" | sed -n 's/.*Last LBA=\([0-9]*\).*/\1/p')
 		equal "$name: sg_readcap --long" "$last" $((${!bytes_name} / block - 1))
 		equal "$name: sysfs size agrees" \
 			$(($(cat "/sys/block/${dev#/dev/}/size") * 512)) "${!bytes_name}"
@@ -203,7 +203,11 @@ check_stop() {
 	read -r began _ </proc/uptime
 	ask stop 5 || return
 	read -r ended _ </proc/uptime
-	check "stop: fio goes on after 5 s without a host" wait $fio
+	if wait $fio; then
+		ok "stop: fio goes on after 5 s without a host"
+	else
+		bad "stop: fio goes on after 5 s without a host" "$(tail -n 3 /tmp/fio | tr '\n' ' ')"
+	fi
 	check "stop: the guest's clock went on ($began, then $ended)" \
 		awk "BEGIN { exit !($ended - $began >= 4.5) }"
 }
@@ -211,7 +215,7 @@ check_stop() {
 # ---- our own tools, where they are -------------------------------------------------------------------
 check_tools() {
 	[ -x /run/viridian/vmbusctl ] || return
-	/run/viridian/vmbusctl list >/tmp/list 2>&1
+	/run/viridian/vmbusctl list --long >/tmp/list 2>&1
 	check "tools: vmbusctl list shows the controller and its driver" \
 		grep -Eiq 'storvsc' /tmp/list
 	check "tools: vmbusctl list shows the heartbeat" grep -iq heartbeat /tmp/list

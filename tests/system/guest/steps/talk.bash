@@ -34,14 +34,14 @@ within() { # seconds, command...
 		read -rt 0.1 <> <(:) || :
 	done
 }
-# Sets $answer; the host answers at once or says "failed: …".
+# Sets $answer; the host answers at once or says "failed: …", which is a failure of the group.
 ask() {
 	say "ask $*"
 	read -rt 60 answer || answer="failed: no answer"
 	answer=${answer%$'\r'}
 	case $answer in
 	failed*)
-		bad "$1" "$answer"
+		bad "${group:-host}: $*" "$answer"
 		return 1
 		;;
 	esac

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the control commands do: see worker.h and control.h. */
+#include "host/vmwp/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static json_t *status_op(void *ctx, struct control_error *error)
+{
+	(void)error;
+	return worker_status_json(ctx);
+}
+
+static json_t *heartbeat_op(void *ctx, struct control_error *error)
+{
+	(void)error;
+	return worker_heartbeat_json(ctx);
+}
+
+static json_t *statistics_op(void *ctx, struct control_error *error)
+{
+	(void)error;
+	return worker_statistics_json(ctx);
+}
+
+static json_t *attach_op(void *ctx, const struct control_attach *what, struct control_error *error)
+{
+	struct worker *worker = ctx;
+	struct disk_options disk = {
+		.kind = what->is_dvd ? DISK_DVD : DISK_FILE,
+		.path = what->path,
+		.controller = what->controller,
+		.target = what->target,
+		.lun = what->lun,
+		.block_bytes = what->is_dvd ? 2048 : 512,
+		.has_address = true,
+		.is_read_only = what->is_read_only || what->is_dvd,
+	};
+	if (!what->has_target) {
+		uint64_t used = 0;
+		for (unsigned i = 0; i < WORKER_DISKS_MAX; i++) {
+			if (worker->disks[i].is_used &&
+				worker->disks[i].controller == disk.controller)
+				used |= 1ull << worker->disks[i].target;
+		}
+		if (used == UINT64_MAX) {
+			control_error_set(error,
+				"controller %u has no free target: name one, with a free lun",
+				disk.controller);
+			return NULL;
+		}
+		disk.target = (unsigned)__builtin_ctzll(~used);
+	}
+	if (worker_attach(worker, &disk, error->text, sizeof error->text) != 0)
+		return NULL;
+	return json_pack("{s:i, s:i, s:i}", "controller", (int)disk.controller, "target",
+		(int)disk.target, "lun", (int)disk.lun);
+}
+
+static json_t *detach_op(void *ctx, const struct control_detach *what, struct control_error *error)
+{
+	if (worker_detach(ctx, what->controller, what->target, what->lun, error->text,
+		    sizeof error->text) != 0)
+		return NULL;
+	return json_object();
+}
+
+static json_t *shutdown_op(void *ctx, struct control_error *error)
+{
+	(void)error;
+	worker_stop(ctx, 0);
+	return json_object();
+}
+
+const struct control_ops worker_control_ops = {
+	.status = status_op,
+	.statistics = statistics_op,
+	.heartbeat = heartbeat_op,
+	.attach = attach_op,
+	.detach = detach_op,
+	.shutdown = shutdown_op,
+};
