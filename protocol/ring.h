@@ -287,6 +287,7 @@ RING_INLINE enum ring_status ring_reserve(
 	uint32_t offset = PACKET_DESCRIPTOR_BYTES + header->extended_bytes;
 	uint64_t total = packet_total_bytes(header->extended_bytes, header->payload_bytes);
 	uint8_t *packet = w->next;
+	const uint64_t trailer = (uint64_t)(packet - w->data) << 32;
 
 	if (RING_UNLIKELY(header->extended_bytes & 7))
 		return RING_BAD_HEADER;
@@ -301,12 +302,12 @@ RING_INLINE enum ring_status ring_reserve(
 
 	uint32_t length = (uint32_t)total - PACKET_TRAILER_BYTES;
 	ring_u64 *words = (ring_u64 *)(void *)packet;
-	if (header->payload_bytes & 7)
+	if (RING_UNLIKELY(header->payload_bytes & 7))
 		words[length / 8 - 1] = 0;
 	words[0] = (uint64_t)header->type | (uint64_t)(offset / 8) << 16 |
 		   (uint64_t)(length / 8) << 32 | (uint64_t)header->flags << 48;
 	words[1] = header->transaction_id;
-	words[length / 8] = (uint64_t)(w->next - w->data) << 32;
+	words[length / 8] = trailer;
 
 	span->extended = packet + PACKET_DESCRIPTOR_BYTES;
 	span->payload = packet + offset;
@@ -349,11 +350,11 @@ RING_INLINE bool ring_flush(struct ring_writer *w)
 
 	const uint32_t start = ring_store_full_swap(
 		&control[RING_WORD_IN], in, &w->published, RING_SITE_WRITE_PUBLISH);
-	if (ring_load(&control[RING_WORD_MASK], RING_SITE_WRITE_MASK) != 0)
+	if (RING_UNLIKELY(ring_load(&control[RING_WORD_MASK], RING_SITE_WRITE_MASK) != 0))
 		return false;
 
 	const uint32_t out = ring_load(&control[RING_WORD_OUT], RING_SITE_WRITE_EMPTY);
-	if (out != start) {
+	if (RING_UNLIKELY(out != start)) {
 		/* the reader is not through with older data: it will find ours */
 		if (out != w->out)
 			(void)ring_writer_note_out(w, out);
@@ -423,9 +424,9 @@ RING_INLINE enum ring_status ring_send(struct ring_writer *w, const struct packe
 
 	if (RING_UNLIKELY(status != RING_OK))
 		return status;
-	if (extended && header->extended_bytes)
+	if (RING_UNLIKELY(extended && header->extended_bytes))
 		__builtin_memcpy(span.extended, extended, header->extended_bytes);
-	if (payload && header->payload_bytes)
+	if (RING_LIKELY(payload && header->payload_bytes))
 		ring_move(span.payload, payload, header->payload_bytes);
 	ring_commit(w, &span);
 	return RING_OK;

@@ -82,7 +82,7 @@ static enum hypercall_refusal check_control(const struct partition *partition, s
 	const uint16_t code = (uint16_t)(call->control & HV_HYPERCALL_CODE_MASK);
 
 	call->row = hypercall_find(code);
-	const uint64_t privilege = hypercall_privilege(code);
+	const uint64_t privilege = call->row ? call->row->privilege : hypercall_privilege(code);
 	if ((partition->promises.privileges & privilege) != privilege)
 		return HYPERCALL_REFUSED_ACCESS_DENIED;
 	if (call->row && call->row->is_offered && !call->row->is_offered(partition))

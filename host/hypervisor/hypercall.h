@@ -99,7 +99,7 @@ struct hypercall_row {
 const struct hypercall_row *hypercall_table(size_t *count);
 /* The row of a call, or NULL. */
 const struct hypercall_row *hypercall_find(uint16_t code);
-/* The privilege that a call needs, be it provided or not; 0: none. */
+/* The privilege that guards a call which is not in the table; 0: none. */
 uint64_t hypercall_privilege(uint16_t code);
 
 #endif

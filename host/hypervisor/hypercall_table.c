@@ -194,10 +194,6 @@ static const struct {
 
 uint64_t hypercall_privilege(uint16_t code)
 {
-	const struct hypercall_row *row = hypercall_find(code);
-
-	if (row)
-		return row->privilege;
 	if (code >= HV_CALL_EXT_FIRST)
 		return HV_PRIVILEGE_ENABLE_EXTENDED_HYPERCALLS;
 	for (size_t i = 0; i < sizeof not_provided / sizeof not_provided[0]; i++)

@@ -70,7 +70,7 @@ int bare_main(void)
 {
 	const struct winhv *hv = &bare.vps[0].hv;
 
-	bare_printf("# %s, %u VPs, %s, %lu MiB, TSC %lu MHz, interface %s, vendor %s\n",
+	bare_printf("# %s, %u VPs, %s, %lu MiB, TSC %5lu MHz, interface %s, vendor %s\n",
 		bare.is_pvh ? "PVH" : "multiboot", bare.vp_count,
 		bare.is_x2apic ? "x2APIC" : "xAPIC", bare.ram_bytes >> 20, bare.tsc_hz / 1000000,
 		hv->identity.is_present ? "Hv#1" : "none", (const char *)hv->identity.vendor);
@@ -80,6 +80,12 @@ int bare_main(void)
 		    "leaf 0x40000001 says otherwise"))
 		test_main();
 	bare_printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+	if (bare_option("hold", NULL)) {
+		/* For those who look at the host's counters meanwhile; they end the machine. */
+		bare_interrupts_off();
+		for (;;)
+			__asm__ volatile("hlt");
+	}
 	return failed > 0;
 }
 

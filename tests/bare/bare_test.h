@@ -9,7 +9,8 @@
  *	N passed, N failed, N skipped
  *
  * A kernel is one file with test_main(). Of its groups of checks (test_group), the words
- * only=NAME,... and skip=NAME,... of the command line choose some.
+ * only=NAME,... and skip=NAME,... of the command line choose some. With the word "hold"
+ * it halts at the end and leaves the machine as it is.
  *
  * Threads: checks are made on the boot VP.
  */

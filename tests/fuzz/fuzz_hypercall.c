@@ -310,6 +310,16 @@ static void do_post(struct fuzz *fuzz)
 	must(error == 0 || error == -EAGAIN || error == -EINVAL);
 }
 
+static void do_time(struct fuzz *fuzz)
+{
+	const uint8_t shift = cursor_u8(&fuzz->in) & 15;
+
+	fuzz->now_ns += (uint64_t)cursor_u32(&fuzz->in) << shift;
+	const uint64_t before = fuzz->now_ns;
+	partition_timers_run(fuzz->partition);
+	must(fuzz->deadline_ns >= before);
+}
+
 static void do_action(struct fuzz *fuzz, enum action action)
 {
 	uint32_t leaf[4];
@@ -358,9 +368,7 @@ static void do_action(struct fuzz *fuzz, enum action action)
 		fuzz->is_telling = false;
 		break;
 	case ACTION_TIME:
-		fuzz->now_ns += (uint64_t)cursor_u32(&fuzz->in) << (cursor_u8(&fuzz->in) & 15);
-		partition_timers_run(fuzz->partition);
-		must(fuzz->deadline_ns > 0);
+		do_time(fuzz);
 		break;
 	case ACTION_START:
 	case ACTION_COUNT:

@@ -77,6 +77,12 @@ double measure_median(double *values, size_t n);
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t measure_now_ns(void);
 
+/*
+ * Nanoseconds of processor time of the calling thread, for work that one thread does alone: what
+ * other programs take of the processor meanwhile is not counted.
+ */
+uint64_t measure_thread_ns(void);
+
 /* What the machine is, and how quiet. */
 struct measure_machine {
 	char processor[96];

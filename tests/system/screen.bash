@@ -1,10 +1,12 @@
 # Numbered steps with their results and times, for the demonstrations. Sourced by bash.
-#	VIRIDIAN_TERMINAL=1	the screen at the far end is a terminal, though standard output is not
+#	VIRIDIAN_TERMINAL=1|""	whether the screen at the far end is a terminal, if standard output is
+#				not the way to know
 #	step			number of the last step, if others came before
 #	logs_of			log files whose last lines say why a step failed
 
-is_terminal=${VIRIDIAN_TERMINAL:-}
+is_terminal=""
 [ ! -t 1 ] || is_terminal=1
+is_terminal=${VIRIDIAN_TERMINAL-$is_terminal}
 step=${step:-0}
 logs_of=()
 step_begin() { # what it does

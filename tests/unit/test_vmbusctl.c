@@ -302,28 +302,47 @@ static void json_has_everything(void)
 
 /* ---- live ---- */
 
+/* Put other contents in place of a file in one step: a reader sees the old or the new. */
+static void tree_replace(const struct tree *t, const char *path, const char *text)
+{
+	char new[512];
+	char old[512];
+	tree_file(t, "new", text);
+	CU_ASSERT_EQUAL(rename(tree_path(t, "new", new), tree_path(t, path, old)), 0);
+}
+
+/* Read lines until one begins and ends so. */
+static bool line_comes(FILE *in, const char *begin, const char *end)
+{
+	char line[4096];
+	while (fgets(line, sizeof line, in) != NULL) {
+		const size_t length = strlen(line);
+		if (strncmp(line, begin, strlen(begin)) == 0 && length >= strlen(end) &&
+			strcmp(line + length - strlen(end), end) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void rings_are_shown_again_with_what_was_added(void)
 {
+#define ROW "   17 storage "
 	struct tree *t = tree_load();
 	int output;
-	char first[4096];
 	char *const argv[] = {(char *)(uintptr_t)program_path(), (char[]){"list"},
 		(char[]){"--monitor"}, (char[]){"--interval"}, (char[]){"0.01"},
 		(char[]){"--sysfs"}, t->root, NULL};
 	const pid_t child = program_start(argv, &output);
-	/* the first look has come, the next has other numbers */
-	CU_ASSERT_TRUE(read(output, first, sizeof first) > 0);
-	tree_file(t, DEVICES "/" CONTROLLER "/channels/17/interrupts", "1099\n");
-	tree_file(t, DEVICES "/" CONTROLLER "/channels/17/events", "5\n");
 	FILE *in = fdopen(output, "r");
-	bool has_added = false;
-	while (!has_added && fgets(first, sizeof first, in) != NULL)
-		has_added = strstr(first, "   17 storage ") != NULL &&
-			    strstr(first, "     +1000         -\n") != NULL;
-	CU_ASSERT_TRUE(has_added);
+	CU_ASSERT_TRUE(line_comes(in, ROW, "         -         -\n")); /* the first look */
+	CU_ASSERT_TRUE(line_comes(in, ROW, "        +0        +0\n"));
+	tree_replace(t, DEVICES "/" CONTROLLER "/channels/17/interrupts", "1099\n");
+	CU_ASSERT_TRUE(line_comes(in, ROW, "     +1000        +0\n"));
+	/* a counter that has begun anew */
+	tree_replace(t, DEVICES "/" CONTROLLER "/channels/17/events", "5\n");
+	CU_ASSERT_TRUE(line_comes(in, ROW, "        +0         -\n"));
 	kill(child, SIGTERM);
-	while (fgets(first, sizeof first, in) != NULL)
-		;
+	(void)line_comes(in, "no such line", "");
 	CU_ASSERT_EQUAL(program_end(child), 0);
 	fclose(in);
 	tree_free(t);
@@ -340,7 +359,9 @@ static void the_live_view_in_json_is_an_object_a_line(void)
 		line = strtok_r(NULL, "\n", &rest)) {
 		json_t *row = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
 		const char *event = json_string_value(json_object_get(row, "event"));
-		CU_ASSERT_PTR_NOT_NULL_FATAL(event);
+		CU_ASSERT_PTR_NOT_NULL(event);
+		if (event == NULL)
+			break;
 		present += strcmp(event, "present") == 0;
 		if (strcmp(event, "rings") == 0) {
 			rings++;

@@ -3,7 +3,7 @@
 #	guest		folder of guest/image
 #	vps		virtual processors
 #	RIG_DISK	the root disk; it will be written to
-# Logs go to $RIG_OUT. The callbacks on_ok, on_fail, on_note, on_step, on_done and on_leave take the rest of a
+# Logs go to $RIG_OUT. The callbacks on_ok, on_fail, on_note, on_up, on_step and on_done take the rest of a
 # line, as does on_ask before the host answers; a test defines those that it wants.
 
 B=${B:-build}
@@ -28,7 +28,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # ---- disks and steps -----------------------------------------------------------------------------------
-# Numbered for their targets: 0 root, 1 scratch, 2 read-only, 3 with large blocks; 5 and 6 come later.
+# Numbered as logical units of target 0, for Linux looks at no target but 0 and 1: 0 root, 1 scratch, 2 read-only, 3 with large blocks; 5 and 6 come later.
 size_of() { if [ -b "$1" ]; then blockdev --getsize64 "$1"; else stat -c %s "$1"; fi; }
 prepare() { # folder with steps, more words of the config...
 	truncate -s 256M "$work/1.img"
@@ -58,8 +58,9 @@ start_worker() { # more options...
 	vmwp run --backend kvm --control "$control" --vps "$vps" --memory 512M \
 		--kernel "$guest/vmlinux" --initrd "$work/initrd" \
 		--append "console=ttyS0 quiet root=LABEL=root panic=-1 ${VIRIDIAN_APPEND:-}" \
-		--disk "$RIG_DISK" --disk "$work/1.img" --disk "$work/2.img,ro" \
-		--disk "$work/3.img,block=4096" --heartbeat 500 --serial stdio "$@" ${VIRIDIAN_VMWP:-} \
+		--disk "$RIG_DISK,target=0,lun=0" --disk "$work/1.img,target=0,lun=1" \
+		--disk "$work/2.img,ro,target=0,lun=2" \
+		--disk "$work/3.img,block=4096,target=0,lun=3" --heartbeat 500 --serial stdio "$@" ${VIRIDIAN_VMWP:-} \
 		<"$work/in" >"$work/out" 2>>"$log" &
 	worker=$!
 	exec 6<"$work/out"
@@ -91,8 +92,12 @@ host_does() { # what the guest has asked for
 	heartbeat) answer "$(heartbeats)" ;;
 	used) answer "$(used_kib "$2")" ;;
 	sum) answer "$(head -c "$3" "$work/$2.img" | sha256sum | cut -d' ' -f1)" ;;
-	attach) done_or_failed ctl attach "$2" "$work/$3.img" --target "$3" ;;
-	detach) done_or_failed ctl detach --target "$2" ;;
+	attach) done_or_failed ctl attach "$2" "$work/$3.img" --target 0 --lun "$3" ;;
+	detach) done_or_failed ctl detach --target 0 --lun "$2" ;;
+	leave)
+		left=$2
+		answer done
+		;;
 	stop)
 		kill -STOP "$worker"
 		read -rt "$2" <> <(:) || :
@@ -148,10 +153,6 @@ follow() {
 			tell "$verb" "$rest"
 			# shellcheck disable=SC2086 # words
 			if [ "$verb" = clock ]; then clock_line $rest; else host_does $rest; fi
-			;;
-		leave)
-			left=$rest
-			tell leave "$rest"
 			;;
 		ok | FAIL | note | step | done | up) tell "${verb,,}" "$rest" ;;
 		esac

@@ -41,21 +41,21 @@ check_clocksource() {
 }
 
 # ---- what disks say of themselves --------------------------------------------------------------------
-# Targets: 0 root, 1 scratch, 2 read-only, 3 with blocks of 4096 bytes. Sizes are in the config.
+# Logical units: 0 root, 1 scratch, 2 read-only, 3 with blocks of 4096 bytes. Sizes are in the config.
 vpd() { sg_vpd "$@" 2>&1; }
 check_disks() {
-	local target name
-	for target in 0 1 2 3; do
-		name="disks: target $target"
-		[ -n "$(disk $target)" ] || {
+	local lun name
+	for lun in 0 1 2 3; do
+		name="disks: LUN $lun"
+		[ -n "$(disk $lun)" ] || {
 			bad "$name" "there is none"
 			continue
 		}
 		local dev block=512 ro=0 last
-		dev=$(disk $target)
-		[ $target != 3 ] || block=4096
-		[ $target != 2 ] || ro=1
-		local bytes_name=bytes$target
+		dev=$(disk $lun)
+		[ $lun != 3 ] || block=4096
+		[ $lun != 2 ] || ro=1
+		local bytes_name=bytes$lun
 		equal "$name: size" "$(blockdev --getsize64 "$dev")" "${!bytes_name}"
 		equal "$name: block size" "$(blockdev --getss "$dev")" $block
 		equal "$name: read-only" "$(blockdev --getro "$dev")" $ro

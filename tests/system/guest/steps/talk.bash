@@ -55,10 +55,10 @@ clock_samples() {
 	done
 }
 
-# The block device at target T of the first controller; nothing if there is none.
-disk() { # T
+# The block device of a logical unit of the first controller; nothing if there is none.
+disk() { # LUN
 	local found
-	for found in /sys/class/scsi_device/*:0:"$1":0/device/block/*; do
+	for found in /sys/class/scsi_device/*:0:0:"$1"/device/block/*; do
 		[ ! -e "$found" ] || echo "/dev/${found##*/}"
 	done
 }
