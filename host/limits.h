@@ -60,6 +60,12 @@
 #define LIMIT_DEFERRED_CRASHES 4u
 /* Hypervisor: bytes of debug output that wait likewise. */
 #define LIMIT_DEFERRED_DEBUG_BYTES 65536u
+/*
+ * Hypervisor: ticks of one periodic synthetic timer are at least this far apart, in units of
+ * 100 ns, and this many that came late are made up for; the guest pays nothing for a tick.
+ */
+#define LIMIT_TIMER_SPACING_100NS 1000u
+#define LIMIT_TIMER_CATCH_UP	  8u
 /* Hypervisor: observers of a reset, one for each module that holds guest state. */
 #define LIMIT_RESET_OBSERVERS 8u
 /*

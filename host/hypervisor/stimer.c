@@ -4,6 +4,8 @@
  */
 #include "host/hypervisor/stimer.h"
 
+#include "host/limits.h"
+
 static uint64_t add(uint64_t a, uint64_t b)
 {
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -57,7 +59,7 @@ static bool period_next(struct stimer *timer, uint64_t now, uint64_t *lost)
 	bool is_told = true;
 
 	timer->expired = timer->expiration;
-	if (is_lazy || missed > STIMER_CATCH_UP) {
+	if (is_lazy || missed > LIMIT_TIMER_CATCH_UP) {
 		*lost += missed;
 		timer->expired += missed * period;
 	}
@@ -66,17 +68,20 @@ static bool period_next(struct stimer *timer, uint64_t now, uint64_t *lost)
 		is_told = false;
 	}
 	timer->expiration = add(timer->expired, period);
-	timer->due = timer->expiration;
-	if (timer->due < add(now, period / 2) && !is_lazy)
-		timer->due = add(now, period / 2);
 
-	const uint64_t earliest = add(now, STIMER_SPACING_100NS);
-	if (period < STIMER_SPACING_100NS && timer->expiration < earliest) {
-		const uint64_t more = (earliest - timer->expiration + period - 1) / period;
+	const uint64_t spaced = add(now, LIMIT_TIMER_SPACING_100NS);
+	if (period < LIMIT_TIMER_SPACING_100NS && timer->expiration < spaced) {
+		const uint64_t more = (spaced - timer->expiration + period - 1) / period;
 		*lost += more;
 		timer->expiration = add(timer->expiration, more * period);
-		timer->due = timer->expiration;
 	}
+	/* Behind: twice the rate, but not more than the spacing allows. */
+	const uint64_t hurried = is_lazy ? now : add(now, period / 2);
+	timer->due = timer->expiration;
+	if (timer->due < hurried)
+		timer->due = hurried;
+	if (timer->due < spaced)
+		timer->due = spaced;
 	return is_told;
 }
 

@@ -7,10 +7,10 @@
  *	    ^                                   |  ^______ periodic
  *	    |____ any write of a register ______|
  *
- * A periodic timer that is served late keeps its phase. Up to STIMER_CATCH_UP periods it makes
+ * A periodic timer that is served late keeps its phase. Up to LIMIT_TIMER_CATCH_UP periods it makes
  * up for, at twice its rate; beyond that, and always when it is lazy, the periods missed are
  * lost; and a lazy one that is served nearer to its next tick than to its last leaves this one
- * out as well. Ticks are at least STIMER_SPACING_100NS apart, whatever the period: the
+ * out as well. Ticks are at least LIMIT_TIMER_SPACING_100NS apart, whatever the period: the
  * guest pays nothing for a tick, and must not keep the host busy with them. All of that is
  * arithmetic: there is no loop over periods.
  *
@@ -25,9 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STIMER_NEVER	     UINT64_MAX
-#define STIMER_CATCH_UP	     8u
-#define STIMER_SPACING_100NS 1000u
+#define STIMER_NEVER UINT64_MAX
 
 struct stimer {
 	uint64_t config, count; /* the registers */

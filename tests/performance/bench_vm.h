@@ -99,8 +99,7 @@ struct vm_machine {
 };
 
 /* Start it, its console our pipe, its errors appended to the log. 0, or -1 after a message. */
-int vm_machine_start(
-	struct vm_machine *machine, const struct vm_command *command, const char *log);
+int vm_machine_start(struct vm_machine *machine, const struct vm_command *command, const char *log);
 /*
  * Read lines until one has `text` in it: true, and it is in `line`, its time in `line_ns`.
  * False, after a message, if the machine ended, was silent for VM_PATIENCE_MS, or said "@failed".

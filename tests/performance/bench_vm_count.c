@@ -56,8 +56,7 @@ static int trace_open(enum vm_trace which, pid_t pid, bool is_from_exec)
 	};
 	if (id == 0)
 		return -1;
-	return (int)syscall(
-		SYS_perf_event_open, &attributes, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	return (int)syscall(SYS_perf_event_open, &attributes, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 bool vm_traces_are_there(void)

@@ -21,6 +21,7 @@ static void become(const struct vm_command *command, const int ends[3], int log)
 	dup2(ends[0], STDIN_FILENO);
 	dup2(ends[1], STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
+	signal(SIGPIPE, SIG_DFL);
 	if (read(ends[2], &go, 1) == 1)
 		execv(command->arguments[0], (char *const *)command->arguments);
 	fprintf(stderr, "%s: %s\n", command->arguments[0], strerror(errno));
@@ -34,8 +35,7 @@ static void close_both(int ends[2])
 			close(ends[i]);
 }
 
-int vm_machine_start(
-	struct vm_machine *machine, const struct vm_command *command, const char *log)
+int vm_machine_start(struct vm_machine *machine, const struct vm_command *command, const char *log)
 {
 	int to[2] = {-1, -1};
 	int from[2] = {-1, -1};

@@ -262,6 +262,17 @@ static void absurd_periods_cost_one_step_and_are_spaced(void)
 		}
 }
 
+static void ticks_that_are_made_up_for_are_spaced_as_well(void)
+{
+	for (uint64_t lazy = 0; lazy <= LAZY; lazy += LAZY) {
+		begin_periodic(1200, lazy);
+		CU_ASSERT_EQUAL(at(1200 + 500), STIMER_MESSAGE);
+		CU_ASSERT_EQUAL(timer.due, 1700 + 1000);
+		CU_ASSERT_EQUAL(timer.expiration, 2400);
+		CU_ASSERT_EQUAL(lost, 0);
+	}
+}
+
 static void periods_that_overflow_never_come(void)
 {
 	begin();
@@ -294,6 +305,7 @@ static const struct test tests[] = {
 	TEST(lazy_timer_loses_what_it_missed),
 	TEST(lazy_timer_leaves_out_a_tick_that_is_near_the_next),
 	TEST(absurd_periods_cost_one_step_and_are_spaced),
+	TEST(ticks_that_are_made_up_for_are_spaced_as_well),
 	TEST(periods_that_overflow_never_come),
 };
 
