@@ -55,6 +55,7 @@ PROGRAMS :=	# programs: name -> <name>_SRCS, <name>_LIBS (pkg-config names)
 TESTS :=	# test programs, paths under tests/ without .c
 FUZZERS :=	# fuzz targets, names under tests/fuzz/ without .c
 FREESTANDING :=	# sources that must need no libc
+GUEST_PROGRAMS :=	# static, for guests without libraries: name -> <name>_SRCS
 BARE_KERNELS :=	# images that run on bare metal, names under tests/bare/ without .c
 
 MODULES := protocol/module.mk guest/module.mk host/module.mk tests/module.mk
@@ -67,13 +68,14 @@ PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 # 3. Rules.
 LIB_FILES := $(LIBS:%=$(B)/lib/lib%.a)
 PROGRAM_FILES := $(PROGRAMS:%=$(B)/bin/%)
+GUEST_PROGRAM_FILES := $(GUEST_PROGRAMS:%=$(B)/guest/%)
 TEST_FILES := $(TESTS:%=$(B)/tests/%)
 FUZZ_REPLAY_FILES := $(FUZZERS:%=$(B)/fuzz/%)
 LIBFUZZER_FILES := $(FUZZERS:%=$(BUILD)/libfuzzer/%)
 OBJECT = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 all: programs
-programs: $(PROGRAM_FILES)
+programs: $(PROGRAM_FILES) $(GUEST_PROGRAM_FILES)
 tests: $(TEST_FILES) $(FUZZ_REPLAY_FILES)
 
 $(B)/obj/%.o: %.c | deps-once
@@ -107,6 +109,14 @@ $(B)/bin/$(1): $(call OBJECT,$($(1)_SRCS)) $(LIB_FILES)
 		$$(PKG_LIBS) -lm -o $$@
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call PROGRAM_RULE,$(program))))
+
+define GUEST_PROGRAM_RULE
+$(B)/guest/$(1): $($(1)_SRCS) | deps-once
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  STATIC  $$@")
+	$$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu17 -O2 $(WARNINGS) -static -s $($(1)_SRCS) -o $$@
+endef
+$(foreach program,$(GUEST_PROGRAMS),$(eval $(call GUEST_PROGRAM_RULE,$(program))))
 
 $(filter $(B)/tests/loopback/test_stack_%,$(TEST_FILES)): $(call OBJECT,$(STACK_SRCS))
 $(B)/tests/model/model_channel: $(call OBJECT,$(MODEL_CHANNEL_SRCS))
@@ -170,8 +180,8 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 		$(PKG_LIBS) -lm -lpthread -o $@
 
 # 4. Phony targets.
-.PHONY: all programs tests bare deps deps-once deps-lint run check check-system lint format fuzz \
-	bench coverage install uninstall clean help
+.PHONY: all programs tests bare deps deps-once deps-lint run check check-system check-vtx lint \
+	format fuzz bench bench-vm coverage install uninstall clean help
 .PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
@@ -207,6 +217,9 @@ check: programs tests bare ## all tests, one closing total
 check-system: programs ## Debian 6.1 and 6.12, cloud and generic, 1, 2 and 4 processors; KERNELS= VPS= JOBS=
 	@B=$(B) tests/system/check-system
 
+check-vtx: programs bare ## our host on VT-x, which Bochs emulates; its exits compared with AMD-V's
+	@B=$(B) tests/vtx/check-vtx
+
 lint: deps-lint ## clang-tidy, cppcheck, layers, freestanding, headers alone, format, gcc and clang
 	@tests/tools/lint
 
@@ -219,6 +232,9 @@ fuzz: $(LIBFUZZER_FILES) ## fuzz each target, SECONDS=60 in all
 
 bench: programs ## hvbench: rings, doorbells, storage
 	@$(B)/bin/hvbench ring && $(B)/bin/hvbench doorbell && $(B)/bin/hvbench storage
+
+bench-vm: programs bare ## hvbench vm, in the rig where KVM cannot be used; ROUNDS=5
+	@B=$(B) tests/performance/run-bench-vm $(ROUNDS)
 
 coverage: ## line and branch coverage for each folder
 	@tests/tools/coverage

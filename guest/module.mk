@@ -42,6 +42,7 @@ vscdisk_SRCS := \
 	guest/vsc/vsc_disk_ops.c \
 	guest/vsc/vsc_disk_options.c \
 	guest/vsc/vsc_disk_range.c \
+	guest/vsc/vsc_disk_services.c \
 	guest/vsc/vsc_disk_status.c \
 	guest/vsc/vsc_disk_tree.c \
 
@@ -53,6 +54,9 @@ ic_SRCS := \
 	guest/ic_daemons/heartbeat_ic.c \
 	guest/ic_daemons/ic_channel.c \
 	guest/ic_daemons/ic_guest.c \
+	guest/ic_daemons/shutdown_ic.c \
+	guest/ic_daemons/time_policy.c \
+	guest/ic_daemons/timesync_ic.c \
 
 LIBS += guesttools
 guesttools_SRCS := \

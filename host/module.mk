@@ -75,6 +75,8 @@ vsp_SRCS := \
 	host/vsp/heartbeat_provider.c \
 	host/vsp/heartbeat_vsp.c \
 	host/vsp/ic_host.c \
+	host/vsp/ic_provider.c \
+	host/vsp/ic_session.c \
 	host/vsp/scsi_block.c \
 	host/vsp/scsi_command.c \
 	host/vsp/scsi_common.c \
@@ -84,6 +86,8 @@ vsp_SRCS := \
 	host/vsp/scsi_mmc.c \
 	host/vsp/scsi_reserve.c \
 	host/vsp/scsi_unmap.c \
+	host/vsp/shutdown_provider.c \
+	host/vsp/shutdown_vsp.c \
 	host/vsp/storage_provider.c \
 	host/vsp/storage_vsp.c \
 	host/vsp/storage_vsp_luns.c \
@@ -91,6 +95,8 @@ vsp_SRCS := \
 	host/vsp/store_image_linux.c \
 	host/vsp/store_map_linux.c \
 	host/vsp/store_ram.c \
+	host/vsp/timesync_provider.c \
+	host/vsp/timesync_vsp.c \
 
 LIBS += worker
 worker_SRCS := \
@@ -104,13 +110,16 @@ worker_SRCS := \
 	host/vmwp/options.c \
 	host/vmwp/options_check.c \
 	host/vmwp/options_disk.c \
+	host/vmwp/options_services.c \
 	host/vmwp/worker.c \
 	host/vmwp/worker_commands.c \
 	host/vmwp/worker_crash.c \
 	host/vmwp/worker_disk.c \
 	host/vmwp/worker_kvm.c \
 	host/vmwp/worker_loopback.c \
+	host/vmwp/worker_power.c \
 	host/vmwp/worker_report.c \
+	host/vmwp/worker_services.c \
 
 PROGRAMS += vmwpctl
 vmwpctl_SRCS := host/vmwp/vmwpctl.c

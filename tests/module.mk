@@ -20,6 +20,8 @@ LIBS += explorer
 explorer_SRCS := tests/model/explorer.c
 
 TESTS += \
+	kvm/test_backend_kvm \
+	kvm/test_backend_kvm_interrupts \
 	loopback/test_bus_pair \
 	loopback/test_loopback_bell \
 	loopback/test_loopback_hostile \
@@ -50,6 +52,8 @@ TESTS += \
 	unit/test_hostile_host_controller \
 	unit/test_hostile_host_disk \
 	unit/test_hostile_host_storage \
+	unit/test_hostile_machine \
+	unit/test_hostile_partition \
 	unit/test_hypercall \
 	unit/test_hypercall_ipi \
 	unit/test_hypercall_vp \
@@ -57,6 +61,7 @@ TESTS += \
 	unit/test_ic_channel \
 	unit/test_ic_guest \
 	unit/test_ic_host \
+	unit/test_ic_provider \
 	unit/test_io_space \
 	unit/test_loop \
 	unit/test_machine_ports \
@@ -82,12 +87,15 @@ TESTS += \
 	unit/test_storage_provider \
 	unit/test_storage_replay \
 	unit/test_storage_vsp \
+	unit/test_shutdown \
 	unit/test_stimer \
 	unit/test_store_file \
 	unit/test_store_map \
 	unit/test_store_ram \
 	unit/test_synic \
+	unit/test_time_policy \
 	unit/test_timers \
+	unit/test_timesync \
 	unit/test_synic_test_device \
 	unit/test_uart_16550 \
 	unit/test_vmbus_bus \
@@ -138,6 +146,11 @@ hvbench_SRCS := \
 	tests/performance/bench_storage_connect.c \
 	tests/performance/bench_storage_fuse.c \
 	tests/performance/bench_storage_idle.c \
+	tests/performance/bench_vm.c \
+	tests/performance/bench_vm_calls.c \
+	tests/performance/bench_vm_count.c \
+	tests/performance/bench_vm_machine.c \
+	tests/performance/bench_vm_round.c \
 	tests/performance/fio.c \
 	tests/performance/guest.c \
 	tests/performance/hvbench.c \
@@ -149,15 +162,22 @@ hvbench_SRCS := \
 	tests/performance/sandbox.c \
 	tests/performance/why.c \
 
+# What hvbench vm has its guests do.
+GUEST_PROGRAMS += read
+read_SRCS := tests/performance/vm_guest/read.c
+
 # Kernels that run on bare metal and test the hypervisor's interface from inside.
 BARE_KERNELS += \
 	clock \
 	connections \
+	costs \
 	features \
+	hostile \
 	hypercall \
 	ipi \
 	privileges \
 	registers \
+	reset \
 	smoke \
 	stimer \
 	synic \

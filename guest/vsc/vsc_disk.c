@@ -6,7 +6,7 @@
  *	kernel (FUSE) <-> vsc_disk_fuse, vsc_disk_ops   what a request means
  *	                  vsc_disk_tree                 which files there are
  *	                  vsc_disk_io                   bytes over blocks
- *	partition     <-> vsc_disk_guest                controllers, heartbeat
+ *	partition     <-> vsc_disk_guest                controllers, services
  *
  * One thread does everything (but notifications, which may block). Each turn takes what
  * FUSE has, publishes the requests that came of it, and looks at the bus, where
@@ -196,10 +196,14 @@ static void sleep_on_all(struct vsc_disk *app)
 		signals_serve(app);
 }
 
-/* Until told to stop (0), unmounted from outside (0), or the host has gone (negative). */
+/*
+ * Until told to stop, by a signal or the host (0), unmounted from outside (0), or the host has
+ * gone (negative).
+ */
 static int serve(struct vsc_disk *app)
 {
-	while (!stop_wanted && !app->fuse.is_unmounted) {
+	while (!stop_wanted && !app->fuse.is_unmounted &&
+		!disk_services_want_end(&app->guest.services)) {
 		int done = turn(app, true);
 		if (done == 0 && !spin(app, &done)) {
 			disk_guest_service(&app->guest);

@@ -131,16 +131,6 @@ static int arena_allocate(struct disk_guest *guest)
 	return 0;
 }
 
-static void heartbeat_open(struct disk_guest *guest)
-{
-	heartbeat_ic_init(&guest->heartbeat);
-	const int error = ic_channel_open(&guest->heartbeat_channel, guest->bus,
-		&guest->heartbeat.ic, &guid_heartbeat, now_of(guest) + OPEN_100NS);
-	guest->has_heartbeat = error == 0;
-	if (error != 0 && error != -ENOENT)
-		disk_log("heartbeat: cannot open its channel: %s", strerror(-error));
-}
-
 /* ---- controllers --------------------------------------------------------- */
 
 static void on_lun(void *ctx, struct storage_controller *controller, enum storage_vsc_event event,
@@ -313,7 +303,7 @@ int disk_guest_connect(struct disk_guest *guest, const struct disk_options *opti
 		error = arena_allocate(guest);
 	}
 	if (error == 0) {
-		heartbeat_open(guest);
+		disk_services_open(&guest->services, guest->bus, &guest->hv, OPEN_100NS);
 		error = first_scan_wait(guest);
 	}
 	if (error != 0)
@@ -359,10 +349,7 @@ void disk_guest_service(struct disk_guest *guest)
 		if (next < earliest)
 			earliest = next;
 	}
-	if (guest->has_heartbeat && guest->heartbeat_channel.is_gone) {
-		guest->has_heartbeat = false;
-		(void)ic_channel_close(&guest->heartbeat_channel, now_of(guest) + CLOSE_100NS);
-	}
+	disk_services_serve(&guest->services, CLOSE_100NS);
 	if (guest->are_offers_new && !guest->is_host_gone)
 		controllers_open(guest);
 	guest->next_time = earliest;
@@ -427,10 +414,7 @@ int disk_guest_disconnect(struct disk_guest *guest, bool with_flush)
 			error = disks_flush(guest);
 		for (unsigned i = 0; i < DISK_CONTROLLERS_MAX; i++)
 			controller_close(&guest->controllers[i]);
-		if (guest->has_heartbeat)
-			(void)ic_channel_close(
-				&guest->heartbeat_channel, now_of(guest) + CLOSE_100NS);
-		guest->has_heartbeat = false;
+		disk_services_close(&guest->services, CLOSE_100NS);
 		const int unloaded = vmbus_unload(guest->bus, now_of(guest) + CLOSE_100NS);
 		if (error == 0)
 			error = unloaded;

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * vsc-disk as a guest: joins the partition, connects the bus, opens every SCSI
- * controller (also those that appear later), answers heartbeats.
+ * controller (also those that appear later), and the services (vsc_disk_services.h).
  *
  *	vsc_disk.c, vsc_disk_tree.c
  *	   |  disk_guest_*                            ^ on_lun
  *	vsc_disk_guest.c
- *	   |  storage_controller.h, ic_channel.h, vmbus.h, platform_loopback_linux.h
+ *	   |  storage_controller.h, vsc_disk_services.h, vmbus.h, platform_loopback_linux.h
  *
  * Threads: one. Calls that wait have deadlines and serve the bus meanwhile.
  */
 #ifndef GUEST_VSC_VSC_DISK_GUEST_H
 #define GUEST_VSC_VSC_DISK_GUEST_H
 
-#include "guest/ic_daemons/heartbeat_ic.h"
-#include "guest/ic_daemons/ic_channel.h"
 #include "guest/vsc/storage_controller.h"
 #include "guest/vsc/vsc_disk_options.h"
+#include "guest/vsc/vsc_disk_services.h"
 #include "guest/winhv/platform_loopback_linux.h"
 
 #define DISK_CONTROLLERS_MAX 8u
@@ -49,9 +48,7 @@ struct disk_guest {
 	bool is_host_gone;
 	struct disk_controller controllers[DISK_CONTROLLERS_MAX];
 	struct winhv_pages arena;
-	struct heartbeat_ic heartbeat;
-	struct ic_channel heartbeat_channel;
-	bool has_heartbeat;
+	struct disk_services services;
 	uint64_t next_time; /* of disk_guest_service(), 100 ns */
 	/* A LUN came, changed or went. */
 	void (*on_lun)(void *ctx, struct disk_controller *controller, enum storage_vsc_event event,

@@ -96,6 +96,13 @@ static json_t *bus_json(const struct disk_guest *guest)
 	return out;
 }
 
+static json_t *time_json(const struct disk_services *services)
+{
+	return json_pack("{s:o, s:o, s:f}", "syncs", count(services->timesync.syncs), "samples",
+		count(services->timesync.samples), "host_ahead_us",
+		(double)services->clock_offset_100ns / 10);
+}
+
 static json_t *snapshot(const struct disk_guest *guest, struct disk_tree *tree,
 	const struct disk_fuse *fuse, const struct disk_io *io)
 {
@@ -111,7 +118,8 @@ static json_t *snapshot(const struct disk_guest *guest, struct disk_tree *tree,
 	json_object_set_new(out, "vmbus", bus_json(guest));
 	json_object_set_new(out, "controllers", controllers);
 	json_object_set_new(out, "disks", disks);
-	json_object_set_new(out, "heartbeats", count(guest->heartbeat.beats));
+	json_object_set_new(out, "heartbeats", count(guest->services.heartbeat.beats));
+	json_object_set_new(out, "time", time_json(&guest->services));
 	json_object_set_new(out, "fuse_requests", count(fuse->counters.requests));
 	json_object_set_new(out, "fuse_stalls", count(fuse->counters.stalls));
 	json_object_set_new(out, "fuse_dry_looks", count(fuse->counters.dry));

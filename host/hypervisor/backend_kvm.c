@@ -92,9 +92,10 @@ int backend_kvm_park(struct backend_kvm *kvm)
 	int error = 0;
 
 	pthread_mutex_lock(&kvm->mutex);
-	clock_gettime(CLOCK_MONOTONIC, &until);
 	for (unsigned round = 0; round < PARK_SECONDS * 1000u / PARK_ROUND_MS; round++) {
 		parking_begin(kvm);
+		/* From now: when the process was stopped, nobody has had the time that passed. */
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += PARK_ROUND_MS * NS_OF_MS;
 		if (until.tv_nsec >= NS_OF_SECOND) {
 			until.tv_sec++;

@@ -44,6 +44,7 @@ struct kvm_vp {
 	pthread_t thread;
 
 	/* the VP's thread alone */
+	bool has_auto_eoi;  /* KVM has been told of SINTs */
 	bool is_incomplete; /* KVM has yet to be told the outcome of the last exit */
 
 	/* atomic */

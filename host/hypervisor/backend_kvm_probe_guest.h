@@ -5,6 +5,7 @@
 #ifndef HOST_HYPERVISOR_BACKEND_KVM_PROBE_GUEST_H
 #define HOST_HYPERVISOR_BACKEND_KVM_PROBE_GUEST_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -72,6 +73,11 @@ __asm__(
 	".text\n");
 /* clang-format on */
 
+static inline size_t probe_distance(const uint8_t *from, const uint8_t *to)
+{
+	return (size_t)((uintptr_t)to - (uintptr_t)from);
+}
+
 static inline void probe_store(uint8_t *memory, uint32_t at, uint64_t value)
 {
 	memcpy(memory + at, &value, sizeof value);
@@ -79,11 +85,11 @@ static inline void probe_store(uint8_t *memory, uint32_t at, uint64_t value)
 
 static inline void probe_guest_write(uint8_t *memory)
 {
-	const uint64_t handler = PROBE_CODE + (uint64_t)(probe_handler - probe_code);
+	const uint64_t handler = PROBE_CODE + probe_distance(probe_code, probe_handler);
 
-	memcpy(memory + PROBE_CODE, probe_code, (size_t)(probe_code_end - probe_code));
+	memcpy(memory + PROBE_CODE, probe_code, probe_distance(probe_code, probe_code_end));
 	memcpy(memory + PROBE_REAL_MODE, probe_real_mode,
-		(size_t)(probe_real_mode_end - probe_real_mode));
+		probe_distance(probe_real_mode, probe_real_mode_end));
 	probe_store(memory, PROBE_GDT + 0x10, 0x00af9b000000ffffull);
 	probe_store(memory, PROBE_GDT + 0x18, 0x00cf93000000ffffull);
 	probe_store(memory, PROBE_IDT + 16 * PROBE_VECTOR,

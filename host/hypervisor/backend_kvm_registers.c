@@ -19,6 +19,16 @@
 #define XSAVE_XSTATE_BV_AT 512u
 #define XSTATE_SSE	   2u
 
+#define CR0_PE	  (1u << 0)
+#define CR0_NW	  (1u << 29)
+#define CR0_CD	  (1u << 30)
+#define CR0_PG	  (1u << 31)
+#define CR0_KNOWN 0xe005003full
+
+#define MSR_EFER 0xc0000080u
+/* SCE, LME, LMA, NXE, FFXSR: a guest cannot be a hypervisor itself (SVME). */
+#define EFER_KNOWN 0x4d01ull
+
 union one_msr {
 	struct kvm_msrs msrs;
 	uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
@@ -272,6 +282,13 @@ static bool sregs_read(struct kvm_vp *vp, uint32_t name, uint64_t value[2])
 	return true;
 }
 
+/* KVM does not look at all of what the processor would refuse at the next entry. */
+static bool cr0_is_valid(uint64_t value)
+{
+	return (value & ~CR0_KNOWN) == 0 && (!(value & CR0_PG) || (value & CR0_PE)) &&
+	       (!(value & CR0_NW) || (value & CR0_CD));
+}
+
 static bool sregs_write(struct kvm_vp *vp, uint32_t name, const uint64_t value[2])
 {
 	const struct place *plain = FIND(sregs_places, name);
@@ -371,6 +388,10 @@ bool kvm_register_write(void *ctx, uint32_t index, uint32_t name, const uint64_t
 		*debug_register(&registers, name) = value[0];
 		return ioctl(vp->fd, KVM_SET_DEBUGREGS, &registers) == 0;
 	}
+	if (name == HV_X64_REGISTER_EFER) /* by this way, KVM checks it */
+		return (value[0] & ~EFER_KNOWN) == 0 && kvm_msr_set(vp->fd, MSR_EFER, value[0]);
+	if (name == HV_X64_REGISTER_CR0 && !cr0_is_valid(value[0]))
+		return false;
 	if (msr_of(name))
 		return kvm_msr_set(vp->fd, msr_of(name), value[0]);
 	return sregs_write(vp, name, value);

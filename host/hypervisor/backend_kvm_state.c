@@ -147,7 +147,11 @@ void kvm_state_destroy(struct backend_kvm *kvm)
 static int vp_restore(struct kvm_vp *vp)
 {
 	const struct kvm_vp_state *state = vp->power_on;
+	struct kvm_mp_state ignored;
 
+	/* INIT or SIPI that another VP has sent comes now, by this, and not after the reset. */
+	if (ioctl(vp->fd, KVM_GET_MP_STATE, &ignored) < 0)
+		return -errno;
 	vp->run->kvm_dirty_regs = 0;
 	vp->is_incomplete = false;
 	__atomic_store_n(&vp->requests, 0, __ATOMIC_SEQ_CST);
@@ -166,9 +170,9 @@ static int vp_restore(struct kvm_vp *vp)
 	if (ioctl(vp->fd, KVM_SET_VCPU_EVENTS, &state->events) < 0 ||
 		ioctl(vp->fd, KVM_SET_MP_STATE, &state->mp_state) < 0)
 		return -errno;
-	memset(vp->sints, 0, sizeof vp->sints);
-	if (vp->kvm->has_auto_eoi)
+	if (vp->has_auto_eoi)
 		kvm_vp_request(vp, KVM_VP_REQUEST_AUTO_EOI);
+	memset(vp->sints, 0, sizeof vp->sints);
 	return 0;
 }
 

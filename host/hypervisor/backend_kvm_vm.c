@@ -161,8 +161,6 @@ static int vp_create(struct backend_kvm *kvm, uint32_t index)
 	/* MSRs of KVM's own interface, which CPUID does not offer, are to fault. */
 	if (has_cap(kvm->vm_fd, KVM_CAP_ENFORCE_PV_FEATURE_CPUID))
 		cap_enable(vp->fd, KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1);
-	if (kvm->has_auto_eoi && cap_enable(vp->fd, KVM_CAP_HYPERV_SYNIC2, 0) < 0)
-		kvm->has_auto_eoi = false;
 	return 0;
 }
 

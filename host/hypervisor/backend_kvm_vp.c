@@ -20,8 +20,11 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-/* Translations must be gone by then; a host that stops a thread for longer gives up. */
-#define FLUSH_SECONDS 2
+/*
+ * Translations must be gone by then. It is time that the waiting thread has spent: a process that
+ * was stopped for a while, or has few processors to run on, is none that hangs.
+ */
+#define FLUSH_NS 2000000000u
 /* Between two looks at the pending interrupts of a VP that halts with interrupts off. */
 #define IDLE_NS_MIN 20000
 #define IDLE_NS_MAX 1000000
@@ -39,11 +42,11 @@ static void on_kick(int number)
 	(void)number; /* KVM_RUN has been interrupted, which is all that it is for */
 }
 
-static uint64_t now_ns(void)
+static uint64_t own_time_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -77,7 +80,7 @@ static bool has_stale_translations(const struct kvm_vp *vp)
 void kvm_tlb_flush(void *ctx, uint32_t caller, uint64_t vps)
 {
 	struct backend_kvm *kvm = ctx;
-	const uint64_t deadline = now_ns() + FLUSH_SECONDS * 1000000000ull;
+	uint64_t start = 0;
 
 	(void)caller; /* is not in the guest now */
 	for (uint32_t vp = 0; vp < kvm->vp_count; vp++)
@@ -86,7 +89,9 @@ void kvm_tlb_flush(void *ctx, uint32_t caller, uint64_t vps)
 	/* Whoever is out of the guest flushes before going in again. */
 	for (uint32_t vp = 0; vp < kvm->vp_count; vp++) {
 		while ((vps >> vp & 1) && has_stale_translations(&kvm->vps[vp])) {
-			if (now_ns() > deadline) {
+			if (start == 0)
+				start = own_time_ns();
+			if (own_time_ns() - start > FLUSH_NS) {
 				backend_kvm_stop(kvm, vp, BACKEND_KVM_STOP_FAILED, KVM_EXIT_INTR);
 				return;
 			}
@@ -129,12 +134,19 @@ static void translations_forget(struct kvm_vp *vp)
 	ioctl(vp->fd, KVM_SET_SREGS, &sregs);
 }
 
-static bool has_pending_interrupt(struct kvm_vp *vp)
+/* Interrupts, and what goes on in spite of them being off: NMI, INIT. */
+static bool has_reason_to_wake(struct kvm_vp *vp)
 {
 	struct kvm_lapic_state lapic;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state state;
 	uint32_t word;
 
-	if (ioctl(vp->fd, KVM_GET_LAPIC, &lapic) < 0)
+	if (ioctl(vp->fd, KVM_GET_LAPIC, &lapic) < 0 ||
+		ioctl(vp->fd, KVM_GET_VCPU_EVENTS, &events) < 0 ||
+		ioctl(vp->fd, KVM_GET_MP_STATE, &state) < 0)
+		return true;
+	if (events.nmi.pending || events.nmi.injected || state.mp_state != KVM_MP_STATE_RUNNABLE)
 		return true;
 	for (size_t at = 0x200; at < 0x280; at += 0x10) { /* IRR */
 		memcpy(&word, lapic.regs + at, sizeof word);
@@ -158,7 +170,7 @@ static void halt(struct kvm_vp *vp)
 		ioctl(vp->fd, KVM_SET_MP_STATE, &state);
 		return;
 	}
-	while (!is_parking(vp->kvm) && !has_pending_interrupt(vp)) {
+	while (!is_parking(vp->kvm) && !has_reason_to_wake(vp)) {
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < IDLE_NS_MAX)
 			pause.tv_nsec *= 2;
@@ -167,6 +179,12 @@ static void halt(struct kvm_vp *vp)
 
 static void auto_eoi_tell(struct kvm_vp *vp)
 {
+	const struct kvm_enable_cap synic = {.cap = KVM_CAP_HYPERV_SYNIC2};
+
+	/* Not before it is needed: some KVMs do without hardware's APIC once it is on. */
+	if (ioctl(vp->fd, KVM_ENABLE_CAP, &synic) < 0)
+		return;
+	vp->has_auto_eoi = true;
 	for (uint32_t sint = 0; sint < HV_SINT_COUNT; sint++) {
 		const uint64_t value = __atomic_load_n(&vp->sints[sint], __ATOMIC_SEQ_CST);
 		kvm_msr_set(vp->fd, HV_X64_MSR_SINT0 + sint,

@@ -137,12 +137,14 @@ void deferral_reset(struct partition *partition)
 
 /* ---- the loop thread: the lock is held, but not while others are told ---------------------- */
 
+/* Those there are now; what comes meanwhile, later: the guest must not keep the loop here. */
 static void crashes_tell(struct partition *partition)
 {
 	struct deferral *deferral = &partition->deferral;
 	struct deferred_crash copy;
 
-	while (deferral->crash_count > 0) {
+	for (uint32_t budget = deferral->crash_count; budget > 0 && deferral->crash_count > 0;
+		budget--) {
 		copy = deferral->crashes[deferral->crash_head];
 		deferral->crash_head = (deferral->crash_head + 1) % LIMIT_DEFERRED_CRASHES;
 		deferral->crash_count--;

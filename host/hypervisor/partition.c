@@ -29,18 +29,23 @@ static uint64_t monotonic_ns(void *ctx)
 
 /* ---- creation and reset -------------------------------------------------------------------- */
 
-static void overlays_hand_out(struct partition *partition)
+/* Give the overlay a page; returns the next. */
+static uint8_t *overlay_init(struct partition *partition, struct overlay *overlay, uint8_t *page)
+{
+	*overlay = (struct overlay){.all = &partition->overlays, .page = page};
+	return page + GUEST_PAGE_BYTES;
+}
+
+static void overlays_init(struct partition *partition)
 {
 	uint8_t *page = partition->overlay_pages;
 
-	partition->hypercall_page.page = page;
-	partition->reference_tsc_page.page = page + GUEST_PAGE_BYTES;
-	page += OVERLAYS_OF_PARTITION * GUEST_PAGE_BYTES;
+	page = overlay_init(partition, &partition->hypercall_page, page);
+	page = overlay_init(partition, &partition->reference_tsc_page, page);
 	for (uint32_t vp = 0; vp < partition->vp_count; vp++) {
-		partition->vps[vp].synic.messages.page = page;
-		partition->vps[vp].synic.events.page = page + GUEST_PAGE_BYTES;
-		partition->vps[vp].assist_page.page = page + 2 * GUEST_PAGE_BYTES;
-		page += OVERLAYS_OF_VP * GUEST_PAGE_BYTES;
+		page = overlay_init(partition, &partition->vps[vp].synic.messages, page);
+		page = overlay_init(partition, &partition->vps[vp].synic.events, page);
+		page = overlay_init(partition, &partition->vps[vp].assist_page, page);
 	}
 }
 
@@ -114,7 +119,7 @@ int partition_create(const struct partition_config *config, struct partition **o
 	reference_time_use_clock(
 		&partition->time, partition->config.clock_ns(partition->config.clock_ctx), 0);
 	partition->vp_count = config->vp_count;
-	overlays_hand_out(partition);
+	overlays_init(partition);
 	for (uint32_t vp = 0; vp < partition->vp_count; vp++)
 		synic_reset(&partition->vps[vp].synic);
 	partition->timers_due = STIMER_NEVER;

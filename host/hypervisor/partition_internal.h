@@ -58,6 +58,7 @@ struct partition {
 	struct reference_time time;
 	uint64_t timers_due; /* what timer_set was last called for, reference time */
 
+	struct overlays overlays;
 	struct overlay hypercall_page;
 	struct overlay reference_tsc_page;
 	uint8_t *overlay_pages; /* owned: hypercall, reference TSC, then three for each VP */

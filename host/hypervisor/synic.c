@@ -119,25 +119,44 @@ static void sint_service(struct partition *partition, uint32_t vp, uint32_t sint
 	}
 }
 
-/* Tell the observer of every queue that has drained; it may post and drain again. */
+/* Tell the observer of the queues of a VP that have drained until now. */
+static void drained_tell(struct partition *partition, uint32_t vp)
+{
+	uint16_t *drained = &partition->vps[vp].synic.drained;
+
+	for (uint16_t telling = *drained; telling; telling &= (uint16_t)(telling - 1)) {
+		const uint16_t bit = telling & (uint16_t)-telling;
+		if (!(*drained & bit))
+			continue; /* a reset or a discard while others were told */
+		*drained &= (uint16_t)~bit;
+		if (!partition->drained_fn)
+			continue;
+		partition_unlock(partition);
+		partition->drained_fn(partition->drained_ctx, vp, (uint32_t)__builtin_ctz(bit));
+		partition_lock(partition);
+	}
+}
+
+/*
+ * Tell the observer of every queue that has drained; it may post, and drain again. With VP
+ * threads, which can empty slots as fast as it fills them, that is for the next dispatch.
+ */
 void synic_drained_tell(struct partition *partition)
 {
+	bool is_left = false;
+
 	if (partition->is_telling_drained)
 		return;
 	partition->is_telling_drained = true;
 	for (uint32_t vp = 0; vp < partition->vp_count; vp++) {
-		uint16_t *drained = &partition->vps[vp].synic.drained;
-		while (*drained) {
-			const uint32_t sint = (uint32_t)__builtin_ctz(*drained);
-			*drained &= (uint16_t)(*drained - 1);
-			if (!partition->drained_fn)
-				continue;
-			partition_unlock(partition);
-			partition->drained_fn(partition->drained_ctx, vp, sint);
-			partition_lock(partition);
-		}
+		do {
+			drained_tell(partition, vp);
+		} while (partition->vps[vp].synic.drained && !partition->is_threaded);
+		is_left |= partition->vps[vp].synic.drained != 0;
 	}
 	partition->is_telling_drained = false;
+	if (is_left)
+		deferral_wake(partition);
 }
 
 /* Something may have drained: tell it, or have the loop thread tell it. */

@@ -11,15 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES    4096u
-#define INPUT_BYTES    256u
-#define FLUSH_LIMIT_MS 1000
+#define CHUNK_BYTES 4096u
+/* A ring full, and a notice before and behind it. */
+#define CHUNKS_OF_FLUSH (CONSOLE_RING_BYTES / CHUNK_BYTES + 2)
+#define INPUT_BYTES	256u
+#define FLUSH_LIMIT_MS	1000
+/* Output waits this long for more of it: the loop is not to wake up for each character. */
+#define GATHER_NS 1000000
+#define NOW_NS	  1 /* 0 would disarm */
 
 static const char help_text[] = "\r\n"
 				"Ctrl-A x       end the worker\r\n"
@@ -29,7 +34,7 @@ static const char help_text[] = "\r\n"
 struct console {
 	struct console_callbacks callbacks;
 	bool has_escape, is_escaped;
-	int wake_fd; /* owned: VP threads to the loop */
+	int wake_fd; /* owned: VP threads to the loop; a timerfd */
 
 	/* loop thread */
 	int input_fd, output_fd, listen_fd;
@@ -46,19 +51,21 @@ struct console {
 	uint64_t lost_untold;
 	bool has_reader;
 	bool is_stalled; /* a VP has waited in vain since the reader last moved */
-	bool is_woken;	 /* wake_fd was written, and not read yet */
+	bool is_woken;	 /* wake_fd is armed or due, and was not read yet; */
+	bool is_urgent;	 /* due at once */
 	bool has_room;	 /* console_room() was called */
 	struct console_statistics statistics;
 	uint8_t ring[CONSOLE_RING_BYTES];
 };
 
-static void wake(struct console *console)
+static void wake(struct console *console, bool is_urgent)
 {
-	const uint64_t one = 1;
-	if (console->is_woken)
+	const struct itimerspec timer = {.it_value.tv_nsec = is_urgent ? NOW_NS : GATHER_NS};
+	if (console->is_woken && (console->is_urgent || !is_urgent))
 		return;
 	console->is_woken = true;
-	(void)!write(console->wake_fd, &one, sizeof one);
+	console->is_urgent = is_urgent;
+	timerfd_settime(console->wake_fd, 0, &timer, NULL);
 }
 
 /* ---- VP threads ---------------------------------------------------------------------------- */
@@ -73,7 +80,7 @@ static bool space_wait(struct console *console)
 	limit.tv_nsec += CONSOLE_STALL_MS * 1000000L;
 	limit.tv_sec += limit.tv_nsec / 1000000000L;
 	limit.tv_nsec %= 1000000000L;
-	wake(console);
+	wake(console, true);
 	while (console->tail - console->head == CONSOLE_RING_BYTES) {
 		if (pthread_cond_clockwait(
 			    &console->space, &console->lock, CLOCK_MONOTONIC, &limit) != 0) {
@@ -95,7 +102,7 @@ void console_write(struct console *console, uint8_t byte)
 	console->ring[console->tail++ % CONSOLE_RING_BYTES] = byte;
 	console->statistics.written++;
 	if (console->has_reader && !console->is_stalled)
-		wake(console);
+		wake(console, console->tail - console->head >= CONSOLE_RING_BYTES / 2);
 	pthread_mutex_unlock(&console->lock);
 }
 
@@ -103,7 +110,7 @@ void console_room(struct console *console)
 {
 	pthread_mutex_lock(&console->lock);
 	console->has_room = true;
-	wake(console);
+	wake(console, true);
 	pthread_mutex_unlock(&console->lock);
 }
 
@@ -197,14 +204,23 @@ static void reader_lost(struct console *console)
 	callbacks->poll_set(callbacks->ctx, console->listen_fd, POLLIN);
 }
 
-/* Write until there is nothing left, or the reader wants no more for now. */
+/*
+ * Write until there is nothing left, or the reader wants no more for now; but not more than
+ * there was, for a guest that goes on writing must not keep the loop here.
+ */
 static void output_flush(struct console *console)
 {
 	uint8_t chunk[CHUNK_BYTES];
 	uint64_t at;
 	uint64_t lost;
 	bool is_full = false;
-	while (output_fd(console) >= 0 && !is_full) {
+	for (unsigned chunks = 0; output_fd(console) >= 0 && !is_full; chunks++) {
+		if (chunks == CHUNKS_OF_FLUSH) {
+			pthread_mutex_lock(&console->lock);
+			wake(console, true);
+			pthread_mutex_unlock(&console->lock);
+			break;
+		}
 		const size_t count = chunk_take(console, chunk, &at, &lost);
 		if (count == 0)
 			break;
@@ -279,7 +295,7 @@ static void on_wake(struct console *console)
 	uint64_t count;
 	(void)!read(console->wake_fd, &count, sizeof count);
 	pthread_mutex_lock(&console->lock);
-	console->is_woken = false;
+	console->is_woken = console->is_urgent = false;
 	const bool has_room = console->has_room;
 	console->has_room = false;
 	pthread_mutex_unlock(&console->lock);
@@ -366,7 +382,7 @@ int console_create(const struct console_config *config, const struct console_cal
 	pthread_mutex_init(&console->lock, NULL);
 	pthread_cond_init(&console->space, NULL);
 	output_open(console);
-	console->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	console->wake_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	int error = console->wake_fd < 0 ? -errno : 0;
 	if (error == 0)
 		error = callbacks->poll_set(callbacks->ctx, console->wake_fd, POLLIN);

@@ -252,7 +252,7 @@ static bool arguments_are_good(
 /* --- answers ------------------------------------------------------------------------------ */
 
 static json_t *run(const struct control_command *table, size_t count, void *ctx, const json_t *root,
-	struct control_error *error)
+	struct control_ticket *ticket, struct control_error *error)
 {
 	if (!keys_are_known(root, error))
 		return NULL;
@@ -265,7 +265,8 @@ static json_t *run(const struct control_command *table, size_t count, void *ctx,
 		return NULL;
 	json_t *result = NULL;
 	if (arguments_are_good(command, arguments, error)) {
-		result = command->handle(ctx, arguments, error);
+		result = command->begin != NULL ? command->begin(ctx, arguments, ticket, error)
+						: command->handle(ctx, arguments, error);
 	}
 	json_decref(arguments);
 	return result;
@@ -288,18 +289,39 @@ static char *answer(json_t *id, json_t *result, const struct control_error *erro
 	return text;
 }
 
-char *control_handle_line(
-	const struct control_command *table, size_t count, void *ctx, const char *line, size_t len)
+struct control_ticket control_ticket_take(struct control_ticket *ticket)
+{
+	struct control_ticket kept = *ticket;
+	ticket->is_taken = true;
+	ticket->id = NULL;
+	return kept;
+}
+
+char *control_ticket_answer(
+	struct control_ticket *ticket, json_t *result, const struct control_error *error)
+{
+	json_t *id = ticket->id;
+	ticket->id = NULL;
+	return answer(id, result, error);
+}
+
+char *control_handle_line(const struct control_command *table, size_t count, void *ctx,
+	const char *line, size_t len, struct control_ticket *ticket)
 {
 	struct control_error error = {{0}};
 	json_t *root = parse(line, len, &error);
-	json_t *id = NULL;
 	json_t *result = NULL;
+	ticket->is_taken = false;
+	ticket->id = NULL;
 	if (root != NULL && id_is_good(json_object_get(root, "id"), &error)) {
-		id = json_incref(json_object_get(root, "id"));
-		result = run(table, count, ctx, root, &error);
+		ticket->id = json_incref(json_object_get(root, "id"));
+		result = run(table, count, ctx, root, ticket, &error);
 	}
 	json_decref(root);
+	if (ticket->is_taken)
+		return NULL;
+	json_t *id = ticket->id;
+	ticket->id = NULL;
 	if (result == NULL && error.text[0] == '\0')
 		control_error_set(&error, "command failed for want of memory: try again later");
 	return answer(id, result, &error);

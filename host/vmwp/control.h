@@ -37,12 +37,36 @@
 #define CONTROL_LUN_MAX	       254u
 #define CONTROL_PATH_MAX_BYTES 4095u
 
+#define CONTROL_REASON_MAX_BYTES 2047u
+#define CONTROL_TIMEOUT_MAX_S	 3600
+
 /* What went wrong, for a person: what, where, what to do. Empty: nothing. */
 struct control_error {
 	char text[CONTROL_ERROR_BYTES];
 };
 void control_error_set(struct control_error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * The right to answer a request later, as when a guest has to be asked first. Whoever hands
+ * lines over makes one for each line; a command that is not done yet takes it.
+ */
+struct control_ticket {
+	unsigned client; /* these two are of whoever made it */
+	uint64_t serial;
+	bool is_taken;
+	json_t *id; /* owned */
+};
+
+/* For a command's begin: it will answer later. Returns the ticket to keep. */
+struct control_ticket control_ticket_take(struct control_ticket *ticket);
+
+/*
+ * The answer to a ticket that was kept, as control_handle_line() makes it; the ticket is used
+ * up. Takes the reference of `result`; NULL: *error says what went wrong.
+ */
+char *control_ticket_answer(
+	struct control_ticket *ticket, json_t *result, const struct control_error *error);
 
 /* --- the table of commands ---------------------------------------------------------------- */
 
@@ -72,15 +96,21 @@ struct control_command {
 	 * reference, or NULL with *error set.
 	 */
 	json_t *(*handle)(void *ctx, const json_t *arguments, struct control_error *error);
+	/*
+	 * Or, in place of handle, begin it: the same, and NULL with the ticket taken says that
+	 * the answer comes later.
+	 */
+	json_t *(*begin)(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+		struct control_error *error);
 };
 
 /*
  * Answer one request line (without its newline; any bytes). Returns the answer without a
- * newline, to be freed by the caller; NULL only if memory ran out. `ctx` goes to the
- * handler.
+ * newline, to be freed by the caller; NULL if it comes later (ticket->is_taken), or memory
+ * ran out. `ctx` goes to the handler.
  */
-char *control_handle_line(
-	const struct control_command *table, size_t count, void *ctx, const char *line, size_t len);
+char *control_handle_line(const struct control_command *table, size_t count, void *ctx,
+	const char *line, size_t len, struct control_ticket *ticket);
 
 /* The table as JSON, for a client to show: an array of commands. New reference. */
 json_t *control_table_describe(const struct control_command *table, size_t count);
@@ -103,9 +133,23 @@ struct control_detach {
 	unsigned lun;
 };
 
+enum control_power_action {
+	CONTROL_POWER_OFF,
+	CONTROL_POWER_REBOOT,
+	CONTROL_POWER_HIBERNATE,
+};
+
+struct control_power {
+	enum control_power_action action;
+	bool is_forced;
+	const char *reason; /* borrowed during the call; or NULL */
+	unsigned timeout_s; /* for the guest's answer, 1..CONTROL_TIMEOUT_MAX_S; 0: the default */
+};
+
 /*
  * The worker behind the commands. Each returns a new reference that becomes `result`, or
- * NULL with *error set. None may wait: what takes long is begun, and seen in `status`.
+ * NULL with *error set. None may wait: what takes long takes its ticket, or is begun and seen
+ * in `status`.
  */
 struct control_ops {
 	json_t *(*status)(void *ctx, struct control_error *error);
@@ -115,7 +159,13 @@ struct control_ops {
 		void *ctx, const struct control_attach *what, struct control_error *error);
 	json_t *(*detach)(
 		void *ctx, const struct control_detach *what, struct control_error *error);
-	json_t *(*shutdown)(void *ctx, struct control_error *error);
+	json_t *(*stop)(void *ctx, struct control_error *error);
+	json_t *(*services)(void *ctx, struct control_error *error);
+	json_t *(*power)(void *ctx, const struct control_power *what, struct control_ticket *ticket,
+		struct control_error *error);
+	/* Tell the guest the time, to be set (is_sync) or to be noted. */
+	json_t *(*time)(void *ctx, bool is_sync, struct control_ticket *ticket,
+		struct control_error *error);
 };
 
 struct control_worker {
@@ -127,6 +177,7 @@ struct control_worker {
 const struct control_command *control_worker_table(size_t *count);
 
 /* control_handle_line() over the worker's table; `worker` is a struct control_worker. */
-char *control_worker_handle_line(void *worker, const char *line, size_t len);
+char *control_worker_handle_line(
+	void *worker, const char *line, size_t len, struct control_ticket *ticket);
 
 #endif

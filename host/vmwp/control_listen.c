@@ -83,7 +83,7 @@ static int name_clear(const struct sockaddr_un *name, struct control_error *erro
 	if (live > 0) {
 		control_error_set(error,
 			"socket '%s': a running worker uses it (name another path, or stop "
-			"that worker: vmwpctl %s shutdown)",
+			"that worker: vmwpctl %s stop)",
 			path, path);
 		return -EADDRINUSE;
 	}

@@ -25,7 +25,9 @@ struct client {
 	int fd;			       /* -1: free place */
 	uint32_t events;	       /* that the loop watches for it */
 	bool is_closing;	       /* take no more; go when the output is out */
-	char *input;		       /* owned */
+	bool is_waiting; /* its line will be answered later: take no more until then */
+	uint64_t serial; /* of its last line */
+	char *input;	 /* owned */
 	size_t input_bytes;
 	size_t input_size;
 	char *output; /* owned */
@@ -41,6 +43,7 @@ struct control_socket {
 	struct control_listener listener;
 	int spare_fd; /* given up to accept, and refuse, when descriptors run out */
 	struct client clients[CONTROL_CLIENTS_MAX];
+	uint64_t serial; /* of the last line */
 	struct control_socket_statistics statistics;
 };
 
@@ -106,9 +109,15 @@ static bool output_flush(struct client *client)
 static bool answer_line(struct client *client, const char *line, size_t len)
 {
 	struct control_socket *control = client->socket;
-	char *answer = control->handle(control->ctx, line, len);
+	struct control_ticket ticket = {
+		.client = (unsigned)(client - control->clients),
+		.serial = ++control->serial,
+	};
+	client->serial = ticket.serial;
+	char *answer = control->handle(control->ctx, line, len, &ticket);
+	client->is_waiting = ticket.is_taken;
 	if (answer == NULL)
-		return false;
+		return client->is_waiting;
 	control->statistics.requests++;
 	bool is_queued = output_add(client, answer, strlen(answer)) && output_add(client, "\n", 1);
 	free(answer);
@@ -121,7 +130,7 @@ static bool answer_line(struct client *client, const char *line, size_t len)
 static bool input_consume(struct client *client)
 {
 	size_t start = 0;
-	while (!client->is_closing) {
+	while (!client->is_closing && !client->is_waiting) {
 		char *line = client->input + start;
 		char *end = memchr(line, '\n', client->input_bytes - start);
 		if (end == NULL)
@@ -133,7 +142,7 @@ static bool input_consume(struct client *client)
 	}
 	client->input_bytes -= start;
 	memmove(client->input, client->input + start, client->input_bytes);
-	if (client->input_bytes < INPUT_MAX_BYTES || client->is_closing)
+	if (client->input_bytes < INPUT_MAX_BYTES || client->is_closing || client->is_waiting)
 		return true;
 	/* A line that never ends: say so by the same words as for any long line, and part. */
 	client->is_closing = true;
@@ -179,7 +188,7 @@ static bool input_read(struct client *client)
 static void client_watch(struct client *client)
 {
 	struct control_socket *control = client->socket;
-	uint32_t events = client->is_closing ? 0 : POLLIN;
+	uint32_t events = client->is_closing || client->is_waiting ? 0 : POLLIN;
 	if (output_pending(client) > 0)
 		events |= POLLOUT;
 	if (events == client->events)
@@ -194,6 +203,8 @@ static void on_client(void *ctx, int fd, uint32_t events)
 	struct client *client = ctx;
 	(void)fd;
 	bool is_alive = (events & POLLERR) == 0;
+	if (client->is_waiting && (events & POLLHUP) != 0)
+		is_alive = false; /* nobody waits any more */
 	if (is_alive && (events & (POLLIN | POLLHUP)) != 0 && !client->is_closing)
 		is_alive = input_read(client);
 	if (is_alive)
@@ -202,6 +213,28 @@ static void on_client(void *ctx, int fd, uint32_t events)
 		client_remove(client);
 	else if (client->is_closing && (events & POLLHUP) != 0)
 		client_remove(client); /* nobody is left to read it */
+	else
+		client_watch(client);
+}
+
+void control_socket_answer(struct control_socket *control, struct control_ticket *ticket,
+	json_t *result, const struct control_error *error)
+{
+	char *answer = control_ticket_answer(ticket, result, error);
+	struct client *client = control != NULL ? &control->clients[ticket->client] : NULL;
+	if (client == NULL || client->fd < 0 || !client->is_waiting ||
+		client->serial != ticket->serial) {
+		free(answer);
+		return;
+	}
+	client->is_waiting = false;
+	control->statistics.requests++;
+	bool is_alive = answer != NULL && output_add(client, answer, strlen(answer)) &&
+			output_add(client, "\n", 1) && input_consume(client) &&
+			output_flush(client);
+	free(answer);
+	if (!is_alive || (client->is_closing && output_pending(client) == 0))
+		client_remove(client);
 	else
 		client_watch(client);
 }

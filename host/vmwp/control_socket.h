@@ -38,8 +38,12 @@ struct control_loop {
 	void (*fd_remove)(void *ctx, int fd);
 };
 
-/* Answer a line (no newline, any bytes): a malloc'ed string without newline, or NULL. */
-typedef char *(*control_line_fn)(void *ctx, const char *line, size_t len);
+/*
+ * Answer a line (no newline, any bytes): a malloc'ed string without newline, or NULL with the
+ * ticket taken: control_socket_answer() follows, not from within this call.
+ */
+typedef char *(*control_line_fn)(
+	void *ctx, const char *line, size_t len, struct control_ticket *ticket);
 
 struct control_socket;
 
@@ -62,6 +66,14 @@ int control_socket_create(const char *path, const struct control_loop *loop, con
 
 /* Stop, drop all clients, remove the socket's name. NULL is nothing. */
 void control_socket_destroy(struct control_socket *socket);
+
+/*
+ * The answer to a ticket that was taken; the ticket is used up, and `result` with it (NULL:
+ * *error says what went wrong). Until then the client's further lines wait. A client that has
+ * gone meanwhile is nothing, and so is a NULL socket.
+ */
+void control_socket_answer(struct control_socket *socket, struct control_ticket *ticket,
+	json_t *result, const struct control_error *error);
 
 void control_socket_statistics_get(
 	const struct control_socket *socket, struct control_socket_statistics *out);

@@ -61,6 +61,41 @@ static const struct control_argument detach_arguments[] = {
 	LUN_ARGUMENT,
 };
 
+#define TIMEOUT_ARGUMENT                                                                           \
+	{                                                                                          \
+		.name = "timeout", .type = CONTROL_INTEGER, .minimum = 1,                          \
+		.maximum = CONTROL_TIMEOUT_MAX_S,                                                  \
+		.help = "seconds to wait for the guest's answer; 10 if not given",                 \
+	}
+
+static const struct control_argument power_arguments[] = {
+	{
+		.name = "force",
+		.type = CONTROL_BOOLEAN,
+		.help = "programs of the guest may not object; false if not given",
+	},
+	{
+		.name = "reason",
+		.type = CONTROL_STRING,
+		.maximum = CONTROL_REASON_MAX_BYTES,
+		.help = "why, for people in the guest",
+	},
+	TIMEOUT_ARGUMENT,
+};
+
+static const char *const time_kinds[] = {"sync", "sample", NULL};
+
+static const struct control_argument time_arguments[] = {
+	{
+		.name = "kind",
+		.type = CONTROL_STRING,
+		.is_required = true,
+		.maximum = 16,
+		.choices = time_kinds,
+		.help = "sync: the guest is to set its clock; sample: to take note",
+	},
+};
+
 static unsigned number(const json_t *arguments, const char *name)
 {
 	return (unsigned)json_integer_value(json_object_get(arguments, name));
@@ -112,11 +147,58 @@ static json_t *handle_help(void *ctx, const json_t *arguments, struct control_er
 	return control_table_describe(table, count);
 }
 
-static json_t *handle_shutdown(void *ctx, const json_t *arguments, struct control_error *error)
+static json_t *begin_power(void *ctx, enum control_power_action action, const json_t *arguments,
+	struct control_ticket *ticket, struct control_error *error)
+{
+	const struct control_worker *worker = ctx;
+	const struct control_power what = {
+		.action = action,
+		.is_forced = json_is_true(json_object_get(arguments, "force")),
+		.reason = json_string_value(json_object_get(arguments, "reason")),
+		.timeout_s = number(arguments, "timeout"),
+	};
+	/* cppcheck-suppress returnDanglingLifetime ; `what` is lent for the call only */
+	return worker->ops->power(worker->ctx, &what, ticket, error);
+}
+
+static json_t *begin_hibernate(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	return begin_power(ctx, CONTROL_POWER_HIBERNATE, arguments, ticket, error);
+}
+
+static json_t *begin_reboot(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	return begin_power(ctx, CONTROL_POWER_REBOOT, arguments, ticket, error);
+}
+
+static json_t *begin_shutdown(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	return begin_power(ctx, CONTROL_POWER_OFF, arguments, ticket, error);
+}
+
+static json_t *begin_time(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	const struct control_worker *worker = ctx;
+	const char *kind = json_string_value(json_object_get(arguments, "kind"));
+	return worker->ops->time(worker->ctx, kind[1] == 'y', ticket, error);
+}
+
+static json_t *handle_services(void *ctx, const json_t *arguments, struct control_error *error)
 {
 	const struct control_worker *worker = ctx;
 	(void)arguments;
-	return worker->ops->shutdown(worker->ctx, error);
+	return worker->ops->services(worker->ctx, error);
+}
+
+static json_t *handle_stop(void *ctx, const json_t *arguments, struct control_error *error)
+{
+	const struct control_worker *worker = ctx;
+	(void)arguments;
+	return worker->ops->stop(worker->ctx, error);
 }
 
 static json_t *handle_statistics(void *ctx, const json_t *arguments, struct control_error *error)
@@ -133,26 +215,39 @@ static json_t *handle_status(void *ctx, const json_t *arguments, struct control_
 	return worker->ops->status(worker->ctx, error);
 }
 
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
 static const struct control_command commands[] = {
-	{"attach", "attach a disk or a DVD", attach_arguments,
-		sizeof attach_arguments / sizeof attach_arguments[0], handle_attach},
-	{"detach", "take a disk or a DVD away", detach_arguments,
-		sizeof detach_arguments / sizeof detach_arguments[0], handle_detach},
-	{"heartbeat", "whether the guest answers, and what it says", NULL, 0, handle_heartbeat},
-	{"help", "list these commands", NULL, 0, handle_help},
-	{"shutdown", "end the partition and the worker in order", NULL, 0, handle_shutdown},
-	{"statistics", "counters of every channel", NULL, 0, handle_statistics},
-	{"status", "state of the partition, its bus and its devices", NULL, 0, handle_status},
+	{"attach", "attach a disk or a DVD", attach_arguments, COUNT(attach_arguments),
+		handle_attach, NULL},
+	{"detach", "take a disk or a DVD away", detach_arguments, COUNT(detach_arguments),
+		handle_detach, NULL},
+	{"heartbeat", "whether the guest answers, and what it says", NULL, 0, handle_heartbeat,
+		NULL},
+	{"help", "list these commands", NULL, 0, handle_help, NULL},
+	{"hibernate", "ask the guest to hibernate", power_arguments, COUNT(power_arguments), NULL,
+		begin_hibernate},
+	{"reboot", "ask the guest to restart", power_arguments, COUNT(power_arguments), NULL,
+		begin_reboot},
+	{"services", "the integration services and how they fare", NULL, 0, handle_services, NULL},
+	{"shutdown", "ask the guest to power off, which ends the worker", power_arguments,
+		COUNT(power_arguments), NULL, begin_shutdown},
+	{"statistics", "counters of every channel", NULL, 0, handle_statistics, NULL},
+	{"status", "state of the partition, its bus and its devices", NULL, 0, handle_status, NULL},
+	{"stop", "end the partition and the worker in order, without asking the guest", NULL, 0,
+		handle_stop, NULL},
+	{"time", "tell the guest the time", time_arguments, COUNT(time_arguments), NULL,
+		begin_time},
 };
 
 const struct control_command *control_worker_table(size_t *count)
 {
-	*count = sizeof commands / sizeof commands[0];
+	*count = COUNT(commands);
 	return commands;
 }
 
-char *control_worker_handle_line(void *worker, const char *line, size_t len)
+char *control_worker_handle_line(
+	void *worker, const char *line, size_t len, struct control_ticket *ticket)
 {
-	return control_handle_line(
-		commands, sizeof commands / sizeof commands[0], worker, line, len);
+	return control_handle_line(commands, COUNT(commands), worker, line, len, ticket);
 }

@@ -30,7 +30,10 @@ static const char help_text[] =
 	"        PATH is written twice\n"
 	"  --channels N         most channels for one storage controller, 1 to 64 (default 4)\n"
 	"  --max-version V      highest VMBus version to accept, such as 5.3 (default 6.0)\n"
+	"  --services LIST      integration services to offer: all (default), none, or names of\n"
+	"                       heartbeat, shutdown, time, joined by commas\n"
 	"  --heartbeat MS       heartbeat period in milliseconds (default 2000; 0: none)\n"
+	"  --time-sync MS       how often the guest is told the time (default 5000; 0: never)\n"
 	"  --spin US            longest polling before sleeping, in microseconds (default 200)\n"
 	"  --on-crash ACTION    exit (default with --kernel) or report, when the guest crashes\n"
 	"  --log LEVEL          error, warning, info (default) or debug\n"
@@ -48,7 +51,7 @@ static const char help_text[] =
 	"  --emulated-disk FILE[,pio]  an ATA disk with DMA, or without, to compare with\n"
 	"  --help\n"
 	"\n"
-	"status: 0 power off or shutdown, 1 failure, 2 wrong usage, 3 guest crashed,\n"
+	"status: 0 power off or stop, 1 failure, 2 wrong usage, 3 guest crashed,\n"
 	"        4 triple fault, 5 guest rebooted with --on-reboot exit; with --test-devices\n"
 	"        V * 2 + 1 when the guest writes V to its debug exit port\n"
 	"\n"
@@ -251,6 +254,8 @@ enum option_key {
 	OPTION_CHANNELS,
 	OPTION_MAX_VERSION,
 	OPTION_HEARTBEAT,
+	OPTION_SERVICES,
+	OPTION_TIME_SYNC,
 	OPTION_SPIN,
 	OPTION_ONCE,
 	OPTION_LOG,
@@ -278,6 +283,8 @@ static const struct option long_options[] = {
 	{"channels", required_argument, NULL, OPTION_CHANNELS},
 	{"max-version", required_argument, NULL, OPTION_MAX_VERSION},
 	{"heartbeat", required_argument, NULL, OPTION_HEARTBEAT},
+	{"services", required_argument, NULL, OPTION_SERVICES},
+	{"time-sync", required_argument, NULL, OPTION_TIME_SYNC},
 	{"spin", required_argument, NULL, OPTION_SPIN},
 	{"once", no_argument, NULL, OPTION_ONCE},
 	{"log", required_argument, NULL, OPTION_LOG},
@@ -351,6 +358,11 @@ static int option_take(struct options *options, int key, char *value)
 	case OPTION_HEARTBEAT:
 		return options_number_parse(
 			"--heartbeat", value, 0, 3600000, &options->heartbeat_period_ms);
+	case OPTION_SERVICES:
+		return options_services_parse(value, options);
+	case OPTION_TIME_SYNC:
+		return options_number_parse(
+			"--time-sync", value, 0, 3600000, &options->time_period_ms);
 	case OPTION_SPIN:
 		result = options_number_parse("--spin", value, 0, 1000000, &number);
 		options->spin_ns = number * 1000;
@@ -388,7 +400,9 @@ int options_parse(int argc, char **argv, struct options *out)
 		.vp_count = 1,
 		.channels_max = 4,
 		.spin_ns = 200000,
+		.services = (1u << OPTIONS_SERVICE_COUNT) - 1,
 		.heartbeat_period_ms = 2000,
+		.time_period_ms = 5000,
 		.log_level = LOG_LEVEL_INFO,
 	};
 	optind = 1;

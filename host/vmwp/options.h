@@ -34,6 +34,15 @@ struct disk_options {
 	bool is_direct; /* O_DIRECT */
 };
 
+/* Integration services, bits of options.services. */
+enum options_service {
+	OPTIONS_SERVICE_HEARTBEAT,
+	OPTIONS_SERVICE_SHUTDOWN,
+	OPTIONS_SERVICE_TIME,
+	OPTIONS_SERVICE_COUNT,
+};
+extern const char *const options_service_names[OPTIONS_SERVICE_COUNT];
+
 enum backend_kind {
 	BACKEND_UNSET, /* never behind options_parse() */
 	BACKEND_LOOPBACK,
@@ -65,8 +74,10 @@ struct options {
 	uint32_t feature_mask; /* 0: the default set */
 	unsigned channels_max; /* storage channels for each controller */
 	uint64_t spin_ns;
-	uint64_t heartbeat_period_ms; /* 0: no heartbeat component */
-	bool is_once;		      /* end when the first guest has gone */
+	unsigned services;	      /* 1 << enum options_service: what is offered */
+	uint64_t heartbeat_period_ms; /* 0: its service is not offered; likewise time */
+	uint64_t time_period_ms;
+	bool is_once; /* end when the first guest has gone */
 	enum log_level log_level;
 	unsigned disk_count;
 	struct disk_options disks[OPTIONS_DISKS_MAX];

@@ -108,6 +108,10 @@ int options_check(struct options *options)
 		options->on_reboot = END_GO_ON;
 	if (options->on_crash == END_UNSET)
 		options->on_crash = is_kvm ? END_EXIT : END_GO_ON;
+	if (options->heartbeat_period_ms == 0)
+		options->services &= ~(1u << OPTIONS_SERVICE_HEARTBEAT);
+	if (options->time_period_ms == 0)
+		options->services &= ~(1u << OPTIONS_SERVICE_TIME);
 	if (is_kvm && !options->has_enlightenments)
 		return enlightenments_parse("fast", &options->enlightenments, &unknown, &bytes);
 	return 0;

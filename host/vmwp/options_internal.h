@@ -25,6 +25,9 @@ int options_disk_add(struct options *options, const char *what, enum disk_kind k
  */
 int options_disks_place(struct options *options);
 
+/* Take --services. 0, or -1 after a complaint. */
+int options_services_parse(const char *text, struct options *options);
+
 /* Check what only makes sense together, and set what follows from it. 0, or -1. */
 int options_check(struct options *options);
 

@@ -25,7 +25,8 @@
 #define EXIT_USAGE	  2
 #define ANSWER_MAX_BYTES  (16u * 1024u * 1024u)
 #define TIMEOUT_DEFAULT_S 5
-#define TIMEOUT_MAX_S	  3600
+#define GUEST_DEFAULT_S	  10 /* for verbs that ask the guest */
+#define TIMEOUT_MAX_S	  CONTROL_TIMEOUT_MAX_S
 #define NUMBER_NOT_GIVEN  (-1)
 
 struct arguments {
@@ -37,7 +38,9 @@ struct arguments {
 	long target;
 	long lun;
 	long timeout_s;
+	const char *reason; /* or NULL */
 	bool is_read_only;
+	bool is_forced;
 	bool is_json;
 };
 
@@ -62,6 +65,9 @@ enum {
 	TAKES_TARGET = 2,
 	TAKES_LUN = 4,
 	TAKES_READ_ONLY = 8,
+	TAKES_FORCE = 16,
+	TAKES_REASON = 32,
+	ASKS_GUEST = 64, /* the answer comes when the guest has given its own */
 	TAKES_ADDRESS = TAKES_CONTROLLER | TAKES_TARGET | TAKES_LUN,
 };
 
@@ -70,7 +76,7 @@ struct verb {
 	const char *operands; /* for --help */
 	const char *help;
 	int operand_count;
-	int options; /* TAKES_* */
+	int options; /* TAKES_*, ASKS_GUEST */
 	/* Fill `out` (an empty object). 0, or EXIT_USAGE after a message. */
 	int (*build)(const struct arguments *arguments, json_t *out);
 };
@@ -130,6 +136,35 @@ static int build_detach(const struct arguments *arguments, json_t *out)
 	return 0;
 }
 
+static int build_power(const struct arguments *arguments, json_t *out)
+{
+	if (arguments->is_forced)
+		json_object_set_new(out, "force", json_true());
+	put_number(out, "timeout",
+		arguments->timeout_s != NUMBER_NOT_GIVEN ? arguments->timeout_s : GUEST_DEFAULT_S);
+	if (arguments->reason == NULL)
+		return 0;
+	if (arguments->reason[0] == '\0' || strlen(arguments->reason) > CONTROL_REASON_MAX_BYTES)
+		return usage_error(
+			"--reason: give 1 to %u bytes of text", CONTROL_REASON_MAX_BYTES);
+	json_t *text = json_string(arguments->reason);
+	if (text == NULL)
+		return usage_error("--reason: the text is not UTF-8");
+	json_object_set_new(out, "reason", text);
+	return 0;
+}
+
+static int build_time(const struct arguments *arguments, json_t *out)
+{
+	const char *kind = arguments->operands[0];
+	if (strcmp(kind, "sync") != 0 && strcmp(kind, "sample") != 0)
+		return usage_error("time: '%s' is not a kind: say sync or sample", kind);
+	json_object_set_new(out, "kind", json_string(kind));
+	return 0;
+}
+
+#define POWER_OPTIONS (TAKES_FORCE | TAKES_REASON | ASKS_GUEST)
+
 static const struct verb verbs[] = {
 	{"attach", "disk|dvd PATH", "attach an image; --controller --target --lun --read-only", 2,
 		TAKES_ADDRESS | TAKES_READ_ONLY, build_attach},
@@ -137,9 +172,18 @@ static const struct verb verbs[] = {
 		build_detach},
 	{"heartbeat", "", "whether the guest answers", 0, 0, build_nothing},
 	{"help", "", "the commands that the worker knows", 0, 0, build_nothing},
-	{"shutdown", "", "end the partition and the worker in order", 0, 0, build_nothing},
+	{"hibernate", "", "ask the guest to hibernate; --force --reason", 0, POWER_OPTIONS,
+		build_power},
+	{"reboot", "", "ask the guest to restart; --force --reason", 0, POWER_OPTIONS, build_power},
+	{"services", "", "the integration services and how they fare", 0, 0, build_nothing},
+	{"shutdown", "", "ask the guest to power off, which ends the worker; --force --reason", 0,
+		POWER_OPTIONS, build_power},
 	{"statistics", "", "counters of every channel", 0, 0, build_nothing},
 	{"status", "", "state of the partition, its bus and its devices", 0, 0, build_nothing},
+	{"stop", "", "end partition and worker in order, without asking the guest", 0, 0,
+		build_nothing},
+	{"time", "sync|sample", "tell the guest the time, to set its clock or to take note", 1,
+		ASKS_GUEST, build_time},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 
@@ -150,6 +194,8 @@ enum {
 	OPTION_TARGET,
 	OPTION_LUN,
 	OPTION_READ_ONLY,
+	OPTION_FORCE,
+	OPTION_REASON,
 	OPTION_TIMEOUT,
 	OPTION_JSON,
 };
@@ -159,6 +205,8 @@ static const struct option long_options[] = {
 	{"target", required_argument, NULL, OPTION_TARGET},
 	{"lun", required_argument, NULL, OPTION_LUN},
 	{"read-only", no_argument, NULL, OPTION_READ_ONLY},
+	{"force", no_argument, NULL, OPTION_FORCE},
+	{"reason", required_argument, NULL, OPTION_REASON},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"help", no_argument, NULL, 'h'},
@@ -179,15 +227,18 @@ static void help_print(void)
 	       "  --target N             target, 0 to %u (attach: the first free one)\n"
 	       "  --lun N                logical unit, 0 to %u (0 if not given)\n"
 	       "  --read-only            attach so that the guest cannot write\n"
+	       "  --force                programs of the guest may not object\n"
+	       "  --reason TEXT          why, for people in the guest\n"
 	       "  --json                 print the answer as JSON\n"
-	       "  --timeout SECONDS      wait this long for the worker (%d)\n"
+	       "  --timeout SECONDS      wait this long for the worker (%d), or the guest (%d)\n"
 	       "  --help                 this text\n"
 	       "\n"
 	       "Exit status: 0 done, 1 refused or not reached, 2 wrong usage.\n"
 	       "\n"
 	       "Example:\n"
 	       "  vmwpctl /run/viridian/a.sock attach disk data.img --target 1\n",
-		CONTROL_CONTROLLER_MAX, CONTROL_TARGET_MAX, CONTROL_LUN_MAX, TIMEOUT_DEFAULT_S);
+		CONTROL_CONTROLLER_MAX, CONTROL_TARGET_MAX, CONTROL_LUN_MAX, TIMEOUT_DEFAULT_S,
+		GUEST_DEFAULT_S);
 }
 
 static int number_parse(const char *option, const char *text, long minimum, long maximum, long *out)
@@ -215,6 +266,12 @@ static int option_take(int option, struct arguments *out)
 		return number_parse("lun", optarg, 0, CONTROL_LUN_MAX, &out->lun);
 	case OPTION_READ_ONLY:
 		out->is_read_only = true;
+		return 0;
+	case OPTION_FORCE:
+		out->is_forced = true;
+		return 0;
+	case OPTION_REASON:
+		out->reason = optarg;
 		return 0;
 	case OPTION_TIMEOUT:
 		return number_parse("timeout", optarg, 1, TIMEOUT_MAX_S, &out->timeout_s);
@@ -249,7 +306,7 @@ static int options_parse(int argc, char **argv, struct arguments *out)
 		.controller = NUMBER_NOT_GIVEN,
 		.target = NUMBER_NOT_GIVEN,
 		.lun = NUMBER_NOT_GIVEN,
-		.timeout_s = TIMEOUT_DEFAULT_S,
+		.timeout_s = NUMBER_NOT_GIVEN,
 	};
 	opterr = 0;
 	for (;;) {
@@ -306,6 +363,8 @@ static int verb_check(const struct verb *verb, const struct arguments *arguments
 		{TAKES_TARGET, "target", arguments->target != NUMBER_NOT_GIVEN},
 		{TAKES_LUN, "lun", arguments->lun != NUMBER_NOT_GIVEN},
 		{TAKES_READ_ONLY, "read-only", arguments->is_read_only},
+		{TAKES_FORCE, "force", arguments->is_forced},
+		{TAKES_REASON, "reason", arguments->reason != NULL},
 	};
 	for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
 		if (given[i].is_given && (verb->options & given[i].option) == 0)
@@ -351,8 +410,17 @@ static int fail_on_socket(const char *what, const char *path, int error)
 	return -1;
 }
 
+/* How long to wait for the worker: a while more than it waits for the guest. */
+static long wait_s(const struct arguments *arguments, const struct verb *verb)
+{
+	const long given = arguments->timeout_s;
+	if ((verb->options & ASKS_GUEST) == 0)
+		return given != NUMBER_NOT_GIVEN ? given : TIMEOUT_DEFAULT_S;
+	return (given != NUMBER_NOT_GIVEN ? given : GUEST_DEFAULT_S) + TIMEOUT_DEFAULT_S;
+}
+
 /* A connected descriptor, or -1 after a message. */
-static int worker_connect(const struct arguments *arguments)
+static int worker_connect(const struct arguments *arguments, const struct verb *verb)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	size_t len = strlen(arguments->socket);
@@ -362,7 +430,7 @@ static int worker_connect(const struct arguments *arguments)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fail_on_socket("reach", arguments->socket, errno);
-	const struct timeval timeout = {.tv_sec = arguments->timeout_s};
+	const struct timeval timeout = {.tv_sec = wait_s(arguments, verb)};
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0 ||
 		connect(fd, (const struct sockaddr *)&name, sizeof name) != 0) {
@@ -459,9 +527,9 @@ static int answer_show(const struct arguments *arguments, const char *line)
 	return status;
 }
 
-static int talk(const struct arguments *arguments, const json_t *request)
+static int talk(const struct arguments *arguments, const struct verb *verb, const json_t *request)
 {
-	int fd = worker_connect(arguments);
+	int fd = worker_connect(arguments, verb);
 	if (fd < 0)
 		return EXIT_FAILURE;
 	int status = EXIT_FAILURE;
@@ -493,7 +561,7 @@ int main(int argc, char **argv)
 	if (status == 0 && request == NULL)
 		status = EXIT_FAILURE;
 	if (status == 0)
-		status = talk(&arguments, request);
+		status = talk(&arguments, verb, request);
 	json_decref(request);
 	return status;
 }

@@ -67,56 +67,6 @@ static bool source_bus_arm(void *ctx)
 	return vmbus_bus_arm(worker->bus);
 }
 
-/* ---- heartbeat ----------------------------------------------------------------------------- */
-
-static uint64_t heartbeat_now(void *ctx)
-{
-	(void)ctx;
-	return loop_now_ns();
-}
-
-static void heartbeat_timer_set(void *ctx, uint64_t deadline_ns)
-{
-	struct worker *worker = ctx;
-	if (deadline_ns == HEARTBEAT_VSP_NEVER)
-		loop_timer_cancel(worker->loop, &worker->heartbeat_timer);
-	else
-		loop_timer_set(worker->loop, &worker->heartbeat_timer, deadline_ns);
-}
-
-static void on_heartbeat_timer(void *ctx, uint64_t now_ns)
-{
-	heartbeat_provider_on_time(&((struct worker *)ctx)->heartbeat, now_ns);
-}
-
-static void on_heartbeat_changed(
-	void *ctx, enum heartbeat_contact contact, uint32_t application_state)
-{
-	struct worker *worker = ctx;
-	if (!log_limit_take(&worker->heartbeat_limit, loop_now_ns()))
-		return;
-	log_line(contact == HEARTBEAT_LOST_CONTACT ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-		"heartbeat: %s, application %s", heartbeat_contact_name(contact),
-		heartbeat_application_name(application_state));
-}
-
-static int heartbeat_start(struct worker *worker)
-{
-	if (worker->options->heartbeat_period_ms == 0)
-		return 0;
-	worker->heartbeat_timer = (struct loop_timer){.fn = on_heartbeat_timer, .ctx = worker};
-	const struct heartbeat_provider_config config = {
-		.heartbeat.period_ns = worker->options->heartbeat_period_ms * 1000000,
-		.now_ns = heartbeat_now,
-		.timer_set = heartbeat_timer_set,
-		.changed = on_heartbeat_changed,
-		.ctx = worker,
-	};
-	const int result = heartbeat_provider_add(&worker->heartbeat, worker->bus, &config);
-	worker->has_heartbeat = result == 0;
-	return result;
-}
-
 /* ---- start, one step after the other ------------------------------------------------------- */
 
 static int step_loop(struct worker *worker)
@@ -184,7 +134,7 @@ static int step_bus(struct worker *worker)
 	};
 	int result = vmbus_bus_create(worker->partition, &config, &worker->bus);
 	if (result == 0)
-		result = heartbeat_start(worker);
+		result = worker_services_start(worker);
 	if (result != 0) {
 		log_error("VMBus: %s", strerror(-result));
 		return result;
@@ -256,9 +206,7 @@ void worker_stop(struct worker *worker, int exit_status)
 	worker->exit_status = exit_status;
 	worker->stop_timer = (struct loop_timer){.fn = on_stop_limit, .ctx = worker};
 	loop_timer_set(worker->loop, &worker->stop_timer, loop_now_ns() + STOP_LIMIT_NS);
-	if (worker->has_heartbeat)
-		heartbeat_provider_remove(&worker->heartbeat);
-	worker->has_heartbeat = false;
+	worker_services_stop(worker);
 	worker->backend->stop(worker);
 	worker_disks_detach_all(worker, stop_if_finished);
 	stop_if_finished(worker);
@@ -267,11 +215,11 @@ void worker_stop(struct worker *worker, int exit_status)
 static void worker_destroy(struct worker *worker)
 {
 	control_socket_destroy(worker->control);
+	worker->control = NULL;
 	if (worker->bus != NULL) {
 		loop_source_remove(worker->loop, &worker->bus_source);
 		loop_timer_cancel(worker->loop, &worker->bus_timer);
-		if (worker->has_heartbeat)
-			heartbeat_provider_remove(&worker->heartbeat);
+		worker_services_stop(worker);
 		worker_controllers_destroy(worker);
 		vmbus_bus_destroy(worker->bus);
 	}

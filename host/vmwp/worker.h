@@ -4,11 +4,11 @@
  * takes them apart in the reverse one:
  *
  *	event loop -> partition and what runs it (struct worker_backend) -> VMBus -> storage
- *	controllers with their disks, heartbeat -> control socket -> guest -> run
+ *	controllers with their disks, services -> control socket -> guest -> run
  *
  * A loopback guest that goes away (its process ends, or breaks the transport) resets the
  * bus; the partition then waits for the next guest. A guest on KVM that reboots does the
- * same, and is booted again. SIGTERM, SIGINT, SIGHUP, the control command "shutdown" and a
+ * same, and is booted again. SIGTERM, SIGINT, SIGHUP, the control command "stop" and a
  * guest that powers off end the worker: the guest's devices are closed, I/O in flight is
  * finished and flushed, sockets are removed.
  *
@@ -26,7 +26,7 @@
 #include "host/vmwp/worker_crash.h"
 #include "host/vmwp/worker_kvm.h"
 #include "host/vmwp/worker_loopback.h"
-#include "host/vsp/heartbeat_provider.h"
+#include "host/vmwp/worker_services.h"
 #include "host/vsp/store.h"
 
 #include <stdbool.h>
@@ -83,9 +83,7 @@ struct worker {
 	struct vmbus_bus *bus;
 	struct storage_provider *controllers[OPTIONS_CONTROLLERS_MAX]; /* NULL: not offered */
 	struct worker_disk disks[WORKER_DISKS_MAX];
-	struct heartbeat_provider heartbeat;
-	struct loop_timer heartbeat_timer;
-	bool has_heartbeat;
+	struct worker_services services;
 	struct worker_crash crash;
 	struct control_socket *control;
 	struct control_worker control_worker;
@@ -93,7 +91,6 @@ struct worker {
 	struct loop_timer bus_timer; /* while a guest signals by monitor page */
 	struct loop_timer stop_timer;
 	int signal_fd;
-	struct log_limit heartbeat_limit; /* of what a guest can make us say as often as it likes */
 	uint64_t started_ns;
 	bool is_stopping;
 	bool is_bus_resetting;
@@ -125,9 +122,8 @@ int worker_detach(struct worker *worker, unsigned controller, unsigned target, u
 /* The functions behind the control socket; worker_commands.c. */
 extern const struct control_ops worker_control_ops;
 
-/* Answers of the control commands "status", "statistics" and "heartbeat"; worker_report.c. */
+/* Answers of the control commands "status" and "statistics"; worker_report.c. */
 json_t *worker_status_json(const struct worker *worker);
 json_t *worker_statistics_json(const struct worker *worker);
-json_t *worker_heartbeat_json(const struct worker *worker);
 
 #endif

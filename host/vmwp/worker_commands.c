@@ -67,7 +67,13 @@ static json_t *detach_op(void *ctx, const struct control_detach *what, struct co
 	return json_object();
 }
 
-static json_t *shutdown_op(void *ctx, struct control_error *error)
+static json_t *services_op(void *ctx, struct control_error *error)
+{
+	(void)error;
+	return worker_services_json(ctx);
+}
+
+static json_t *stop_op(void *ctx, struct control_error *error)
 {
 	(void)error;
 	worker_stop(ctx, 0);
@@ -80,5 +86,8 @@ const struct control_ops worker_control_ops = {
 	.heartbeat = heartbeat_op,
 	.attach = attach_op,
 	.detach = detach_op,
-	.shutdown = shutdown_op,
+	.stop = stop_op,
+	.services = services_op,
+	.power = worker_power_command,
+	.time = worker_time_command,
 };

@@ -37,7 +37,7 @@ static int poll_set(void *ctx, int fd, uint32_t events)
 static void boot_again(struct worker *worker)
 {
 	char error[ERROR_BYTES];
-	if (machine_boot(worker->kvm.machine, error, sizeof error) == 0)
+	if (worker->is_stopping || machine_boot(worker->kvm.machine, error, sizeof error) == 0)
 		return;
 	log_error("%s", error);
 	worker_stop(worker, 1);
@@ -46,6 +46,8 @@ static void boot_again(struct worker *worker)
 static void on_reset(void *ctx)
 {
 	struct worker *worker = ctx;
+	if (worker->is_stopping)
+		return; /* both at once: the end goes before */
 	if (log_limit_take(&worker->kvm.reset_limit, loop_now_ns()))
 		log_info("the guest reboots");
 	if (worker->options->on_reboot == END_EXIT)

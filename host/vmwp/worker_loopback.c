@@ -44,7 +44,7 @@ static void on_guest_gone(void *ctx, enum loopback_gone_reason reason)
 	if (log_limit_take(&worker->loopback.gone_limit, loop_now_ns()))
 		log_info("guest gone: %s", loopback_gone_reason_text(reason));
 	worker_bus_reset(worker, on_bus_reset_done);
-	if (worker->options->is_once)
+	if (worker->options->is_once || worker->services.ends_with_guest)
 		worker_stop(worker, 0);
 }
 

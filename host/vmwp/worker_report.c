@@ -32,19 +32,6 @@ static json_t *disks_json(const struct worker *worker)
 	return disks;
 }
 
-json_t *worker_heartbeat_json(const struct worker *worker)
-{
-	if (!worker->has_heartbeat)
-		return json_pack("{s:b}", "offered", 0);
-	const struct heartbeat_vsp *vsp = &worker->heartbeat.vsp;
-	return json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "offered", 1, "contact",
-		heartbeat_contact_name(vsp->contact), "application",
-		heartbeat_application_name(vsp->application_state), "sequence",
-		(json_int_t)vsp->sequence, "answers", (json_int_t)vsp->answers, "missed",
-		(json_int_t)vsp->missed_total, "lost_contacts", (json_int_t)vsp->lost_contacts,
-		"recoveries", (json_int_t)vsp->recoveries);
-}
-
 json_t *worker_status_json(const struct worker *worker)
 {
 	struct vmbus_bus_statistics bus;

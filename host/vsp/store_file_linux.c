@@ -4,6 +4,10 @@
  * io_uring: reads and writes scatter and gather straight from the caller's memory,
  * as many at a time as there are.
  *
+ * Files are registered with the ring, the guest's memory is not: that would pin all of it, and
+ * so take it from the host, for the life of the guest, to save pinning the pages of a request:
+ * 0.2 µs of the 12 that a request of 4 KiB takes, 4 of the 95 of one of 128 KiB.
+ *
  * With O_DIRECT, requests whose memory or range the device cannot take directly go
  * through a second descriptor without O_DIRECT; the kernel keeps the two coherent.
  */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
@@ -23,17 +24,22 @@ static _Thread_local sigjmp_buf *copy_under_way;
 
 static struct sigaction handler_before;
 
-static void on_bus_error(int number)
+static void on_bus_error(int number, siginfo_t *info, void *context)
 {
-	if (copy_under_way != NULL)
+	const ucontext_t *interrupted = context;
+	(void)info;
+	if (copy_under_way != NULL) {
+		/* What returning would do, and the jump does not. */
+		pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
 		siglongjmp(*copy_under_way, 1);
+	}
 	/* The access is tried again, and meets who was there before. */
 	sigaction(number, &handler_before, NULL);
 }
 
 static void handler_set(void)
 {
-	struct sigaction action = {.sa_handler = on_bus_error, .sa_flags = SA_NODEFER};
+	struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGBUS, &action, &handler_before);
 }

@@ -278,7 +278,7 @@ static void direct(uint32_t n)
 	(void)test_read(CONFIG(n), &config);
 	judge(!(config & HV_STIMER_ENABLED), "... and disabled afterwards", "config", config, 0);
 
-	timer = fresh(n);
+	(void)fresh(n);
 	const uint64_t begin = now();
 	(void)test_write(CONFIG(n), HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC | mode);
 	(void)test_write(COUNT(n), TEST_MS);

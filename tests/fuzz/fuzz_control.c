@@ -46,13 +46,37 @@ static json_t *on_detach(void *ctx, const struct control_detach *what, struct co
 	return NULL;
 }
 
+static json_t *on_power(void *ctx, const struct control_power *what, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	CHECK(what->timeout_s <= CONTROL_TIMEOUT_MAX_S);
+	CHECK(what->reason == NULL || strlen(what->reason) <= CONTROL_REASON_MAX_BYTES);
+	(void)error;
+	if (what->is_forced)
+		return json_object();
+	*(struct control_ticket *)ctx = control_ticket_take(ticket);
+	return NULL;
+}
+
+static json_t *on_time(
+	void *ctx, bool is_sync, struct control_ticket *ticket, struct control_error *error)
+{
+	(void)is_sync;
+	(void)error;
+	*(struct control_ticket *)ctx = control_ticket_take(ticket);
+	return NULL;
+}
+
 static const struct control_ops ops = {
 	.status = on_plain,
 	.statistics = on_plain,
 	.heartbeat = on_plain,
 	.attach = on_attach,
 	.detach = on_detach,
-	.shutdown = on_plain,
+	.stop = on_plain,
+	.services = on_plain,
+	.power = on_power,
+	.time = on_time,
 };
 
 /* Only printable characters, newlines and whole UTF-8 characters may reach a terminal. */
@@ -73,8 +97,15 @@ static void check_print(const json_t *value)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct control_worker worker = {.ops = &ops};
-	char *answer = control_worker_handle_line(&worker, (const char *)data, size);
+	struct control_ticket kept = {0};
+	struct control_ticket ticket = {0};
+	const struct control_error late = {.text = "too late"};
+	struct control_worker worker = {.ops = &ops, .ctx = &kept};
+	char *answer = control_worker_handle_line(&worker, (const char *)data, size, &ticket);
+	if (ticket.is_taken) {
+		CHECK(answer == NULL);
+		answer = control_ticket_answer(&kept, NULL, &late);
+	}
 	CHECK(answer != NULL && strchr(answer, '\n') == NULL);
 	json_t *root = json_loads(answer, JSON_REJECT_DUPLICATES, NULL);
 	CHECK(json_is_object(root) && json_object_get(root, "id") != NULL);

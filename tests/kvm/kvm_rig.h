@@ -194,12 +194,17 @@ static inline void rig_tables_write(struct rig *rig)
 	rig_store64(rig, GUEST_IDT_POINTER, 0xfff | (uint64_t)GUEST_IDT << 16);
 }
 
+static inline size_t rig_distance(const uint8_t *from, const uint8_t *to)
+{
+	return (size_t)((uintptr_t)to - (uintptr_t)from);
+}
+
 /* Vector n: at GUEST_STUBS + 16 n; pushes what the common handler expects, and goes there. */
 static inline void rig_stub_write(struct rig *rig, unsigned vector)
 {
 	const bool has_code = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
 	const uint64_t at = GUEST_STUBS + 16ull * vector;
-	const uint64_t handler = GUEST_CODE + (uint64_t)(guest_vector - guest_code);
+	const uint64_t handler = GUEST_CODE + rig_distance(guest_code, guest_vector);
 	uint8_t *code = rig_memory(rig, at);
 	unsigned n = 0;
 
@@ -224,9 +229,9 @@ static inline void rig_guest_write(struct rig *rig)
 	rig_tables_write(rig);
 	for (unsigned vector = 0; vector < 256; vector++)
 		rig_stub_write(rig, vector);
-	memcpy(rig_memory(rig, GUEST_CODE), guest_code, (size_t)(guest_code_end - guest_code));
+	memcpy(rig_memory(rig, GUEST_CODE), guest_code, rig_distance(guest_code, guest_code_end));
 	memcpy(rig_memory(rig, GUEST_TRAMPOLINE), guest_trampoline,
-		(size_t)(guest_trampoline_end - guest_trampoline));
+		rig_distance(guest_trampoline, guest_trampoline_end));
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -54,5 +54,8 @@ void bench_ring(struct report *report);
 void bench_doorbell(struct report *report, uint64_t soak);
 void bench_storage(struct report *report, const struct sandbox *sandbox);
 void bench_scale(struct report *report, const struct sandbox *sandbox);
+/* kernel, initrd: those of tests/performance/vm_guest/guest, or NULL: have it make them. */
+void bench_vm(struct report *report, const struct sandbox *sandbox, const char *kernel,
+	const char *initrd);
 
 #endif

@@ -67,15 +67,16 @@ struct vm_statistics {
 bool vm_statistics_get(const char *socket, struct vm_statistics *out);
 
 /*
- * Pss of a process in MiB without its guest's memory, which is a mapping of a memfd whose
- * name has "memory" in it. VM_ABSENT if it cannot be read.
+ * Pss of a process in MiB without its guest's memory (a memfd whose name has "memory" in it,
+ * or any mapping of `ram_bytes` or more) and without the pages of the disk image that it has
+ * mapped, which are the file's. VM_ABSENT if it cannot be read.
  */
-double vm_memory_beyond_ram(pid_t pid);
+double vm_memory_beyond_ram(pid_t pid, uint64_t ram_bytes, const char *image);
 
 /* ---- a machine ----------------------------------------------------------------------------- */
 
 #define VM_LINE_MAX	512u
-#define VM_PATIENCE_MS	120000u /* for any line of a guest */
+#define VM_PATIENCE_MS	90000u /* of silence */
 #define VM_ARGUMENTS	64u
 #define VM_ARGUMENT_MAX 256u
 
@@ -102,7 +103,8 @@ struct vm_machine {
 int vm_machine_start(struct vm_machine *machine, const struct vm_command *command, const char *log);
 /*
  * Read lines until one has `text` in it: true, and it is in `line`, its time in `line_ns`.
- * False, after a message, if the machine ended, was silent for VM_PATIENCE_MS, or said "@failed".
+ * False, after a message, if the machine ended, was silent for VM_PATIENCE_MS in all, or said
+ * "@failed".
  */
 bool vm_machine_await(struct vm_machine *machine, const char *text);
 /* Type `text` on its console. */
@@ -112,6 +114,19 @@ void vm_machine_stop(struct vm_machine *machine);
 
 /* ---- rounds -------------------------------------------------------------------------------- */
 
+/*
+ * Our host with one thing more, or less, than fast, disk by VMBus: measured when asked for.
+ * X(KIND, its name, --enlightenments)
+ */
+#define VM_VARIANTS(X)                                                                             \
+	X(WITH_STIMER, "vm/with/stimer", "fast,stimer,stimer-direct")                              \
+	X(WITH_CLUSTER_IPI, "vm/with/cluster-ipi", "fast,cluster-ipi")                             \
+	X(WITH_TLB_FLUSH, "vm/with/tlb-flush", "fast,tlb-flush")                                   \
+	X(WITH_APIC, "vm/with/apic-recommend", "fast,apic-recommend")                              \
+	X(WITH_IDLE, "vm/with/guest-idle", "fast,guest-idle")                                      \
+	X(WITH_SPIN_WAIT, "vm/with/spin-wait", "fast,spin-wait")                                   \
+	X(WITHOUT_TSC, "vm/without/reference-tsc", "fast,-reference-tsc")
+
 /* What is booted in a round. */
 enum vm_kind {
 	VM_FAST,    /* our host, --enlightenments fast, disk by VMBus */
@@ -119,7 +134,10 @@ enum vm_kind {
 	VM_ATA_DMA, /* our host, fast, emulated disk with DMA */
 	VM_ATA_PIO, /* our host, fast, emulated disk without */
 	VM_QEMU,
-	VM_KIND_COUNT
+#define VM_VARIANT_ENUM(KIND, name, enlightenments) VM_##KIND,
+	VM_VARIANTS(VM_VARIANT_ENUM)
+#undef VM_VARIANT_ENUM
+		VM_KIND_COUNT
 };
 
 /* X(NAME): figures of one boot. Counts are from exec to @ready, or for each read. */

@@ -171,7 +171,7 @@ bool vm_statistics_get(const char *path, struct vm_statistics *out)
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-double vm_memory_beyond_ram(pid_t pid)
+double vm_memory_beyond_ram(pid_t pid, uint64_t ram_bytes, const char *image)
 {
 	char path[64];
 	char line[512];
@@ -188,8 +188,9 @@ double vm_memory_beyond_ram(pid_t pid)
 	while (fgets(line, sizeof line, file) != NULL) {
 		name[0] = '\0';
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %255s", &from, &to, name) >= 2)
-			is_guest = strncmp(name, "/memfd:", 7) == 0 &&
-				   strstr(name, "memory") != NULL;
+			is_guest = to - from >= ram_bytes || strcmp(name, image) == 0 ||
+				   (strncmp(name, "/memfd:", 7) == 0 &&
+					   strstr(name, "memory") != NULL);
 		else if (!is_guest && sscanf(line, "Pss: %lu kB", &kib) == 1)
 			sum += (double)kib;
 	}

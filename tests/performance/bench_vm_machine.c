@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define END_PATIENCE_MS 10000u /* for a machine that powers itself off */
+#define POLL_MS		1000
+#define LINES_MAX	20000u /* of a guest that talks of other things */
 
 /* In the child: `gate` says when to begin, so that the parent can look at the pid first. */
 static void become(const struct vm_command *command, const int ends[3], int log)
@@ -86,18 +88,18 @@ static bool line_take(struct vm_machine *machine)
 	return true;
 }
 
-/* What has come, until `end_ns`. False: its end, or too late. */
-static bool more_take(struct vm_machine *machine, uint64_t end_ns)
+/*
+ * What has come. False: its end, or *polls_left times silence. Not by the clock: that of an
+ * emulated machine may jump.
+ */
+static bool more_take(struct vm_machine *machine, unsigned *polls_left)
 {
-	const uint64_t now = measure_now_ns();
 	struct pollfd wanted = {.fd = machine->from, .events = POLLIN};
-	if (now >= end_ns)
-		return false;
-	const int ready = poll(&wanted, 1, (int)((end_ns - now) / 1000000) + 1);
+	const int ready = poll(&wanted, 1, POLL_MS);
 	if (ready < 0 && errno != EINTR)
 		return false;
 	if (ready <= 0)
-		return true;
+		return --*polls_left > 0;
 	machine->waiting_ns = measure_now_ns();
 	const ssize_t got = read(machine->from, machine->waiting + machine->waiting_bytes,
 		sizeof machine->waiting - 1 - machine->waiting_bytes);
@@ -108,9 +110,9 @@ static bool more_take(struct vm_machine *machine, uint64_t end_ns)
 
 bool vm_machine_await(struct vm_machine *machine, const char *text)
 {
-	const uint64_t end = measure_now_ns() + VM_PATIENCE_MS * 1000000ull;
-	for (;;) {
-		while (line_take(machine)) {
+	unsigned polls_left = VM_PATIENCE_MS / POLL_MS;
+	for (unsigned lines = 0; lines < LINES_MAX;) {
+		for (; line_take(machine); lines++) {
 			if (strstr(machine->line, text) != NULL)
 				return true;
 			if (strstr(machine->line, "@failed") != NULL) {
@@ -118,11 +120,11 @@ bool vm_machine_await(struct vm_machine *machine, const char *text)
 				return false;
 			}
 		}
-		if (!more_take(machine, end))
+		if (!more_take(machine, &polls_left))
 			break;
 	}
 	fprintf(stderr, "hvbench: waiting for \"%s\": %s; the last line was: %s\n", text,
-		measure_now_ns() >= end ? "too long" : "the machine ended", machine->line);
+		polls_left == 0 ? "the guest is silent" : "the machine ended", machine->line);
 	process_complain("its log", machine->log);
 	return false;
 }
@@ -136,12 +138,12 @@ bool vm_machine_tell(struct vm_machine *machine, const char *text)
 
 void vm_machine_stop(struct vm_machine *machine)
 {
-	const uint64_t end = measure_now_ns() + END_PATIENCE_MS * 1000000ull;
+	unsigned polls_left = END_PATIENCE_MS / POLL_MS;
 	if (machine->pid <= 0)
 		return;
 	do
 		machine->waiting_bytes = 0;
-	while (more_take(machine, end));
+	while (more_take(machine, &polls_left));
 	process_stop(machine->pid, END_PATIENCE_MS);
 	vm_traces_close(&machine->traces);
 	close(machine->to);

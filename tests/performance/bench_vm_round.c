@@ -8,9 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_MS	   1000u /* of each depth */
-#define MEMORY	   "256M"
-#define PROCESSORS "2"
+#define READ_MS	     1000u /* of each depth */
+#define MEMORY	     "256M"
+#define MEMORY_BYTES (256u << 20)
+#define PROCESSORS   "2"
+#define QEMU_PROCESSOR                                                                             \
+	"host,kvm=off,hv-relaxed=on,hv-vapic=on,hv-time=on,hv-vpindex=on,hv-runtime=on,"           \
+	"hv-synic=on,hv-stimer=on,hv-stimer-direct=on,hv-frequencies=on,hv-reset=on,"              \
+	"hv-tlbflush=on,hv-ipi=on"
 
 void vm_command_add(struct vm_command *command, const char *const arguments[])
 {
@@ -22,17 +27,11 @@ void vm_command_add(struct vm_command *command, const char *const arguments[])
  * Linux takes KVM's own interface where both are there. */
 void vm_command_qemu(struct vm_command *command, const struct vm_setup *setup)
 {
-	vm_command_add(
-		command, (const char *const[]){setup->qemu, "-machine",
-				 "q35,accel=kvm,memory-backend=memory", "-object",
-				 "memory-backend-memfd,id=memory,share=on,size=" MEMORY, "-m",
-				 MEMORY, "-smp", PROCESSORS, "-cpu",
-				 "host,kvm=off,hv-relaxed=on,hv-vapic=on,hv-time=on,hv-vpindex=on,"
-				 "hv-runtime=on,hv-synic=on,hv-stimer=on,hv-stimer-direct=on,"
-				 "hv-frequencies=on,hv-reset=on,hv-tlbflush=on,hv-ipi=on",
-				 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-				 "-chardev", "stdio,id=console,signal=off", "-serial",
-				 "chardev:console", NULL});
+	vm_command_add(command,
+		(const char *const[]){setup->qemu, "-machine", "q35,accel=kvm", "-m", MEMORY,
+			"-smp", PROCESSORS, "-cpu", QEMU_PROCESSOR, "-nodefaults",
+			"-no-user-config", "-display", "none", "-no-reboot", "-chardev",
+			"stdio,id=console,signal=off", "-serial", "chardev:console", NULL});
 }
 
 struct paths {
@@ -44,29 +43,35 @@ struct paths {
 static void command_make(struct vm_command *command, const struct vm_setup *setup,
 	enum vm_kind kind, const struct paths *paths)
 {
-	static const char *const words[VM_KIND_COUNT] = {
-		[VM_FAST] = "console=ttyS0 quiet panic=-1 bench.disk=vmbus",
-		[VM_ALL] = "console=ttyS0 quiet panic=-1 bench.disk=vmbus",
-		[VM_ATA_DMA] = "console=ttyS0 quiet panic=-1 bench.disk=ata",
-		[VM_ATA_PIO] = "console=ttyS0 quiet panic=-1 bench.disk=ata",
-		[VM_QEMU] = "console=ttyS0 quiet panic=-1 bench.disk=none",
+	static const char *const words[] = {
+		"console=ttyS0 quiet panic=-1 bench.disk=vmbus",
+		"console=ttyS0 quiet panic=-1 bench.disk=ata",
+		"console=ttyS0 quiet panic=-1 bench.disk=none",
+	};
+	static const char *const enlightenments[VM_KIND_COUNT] = {[VM_FAST] = "fast",
+		[VM_ALL] = "all",
+		[VM_ATA_DMA] = "fast",
+		[VM_ATA_PIO] = "fast",
+#define VARIANT(KIND, name, wanted) [VM_##KIND] = (wanted),
+		VM_VARIANTS(VARIANT)
+#undef VARIANT
 	};
 	*command = (struct vm_command){0};
 	if (kind == VM_QEMU) {
 		vm_command_qemu(command, setup);
 		vm_command_add(command,
 			(const char *const[]){"-device", "vmbus-bridge", "-kernel", setup->kernel,
-				"-initrd", setup->initrd, "-append", words[kind], NULL});
+				"-initrd", setup->initrd, "-append", words[2], NULL});
 		return;
 	}
 	const bool is_ata = kind == VM_ATA_DMA || kind == VM_ATA_PIO;
-	vm_command_add(command,
-		(const char *const[]){setup->vmwp, "run", "--backend", "kvm", "--kernel",
-			setup->kernel, "--initrd", setup->initrd, "--append", words[kind],
-			"--memory", MEMORY, "--vps", PROCESSORS, "--serial", "stdio", "--control",
-			paths->socket, "--enlightenments", kind == VM_ALL ? "all" : "fast",
-			is_ata ? "--emulated-disk" : "--disk",
-			is_ata ? paths->emulated : setup->image, NULL});
+	vm_command_add(
+		command, (const char *const[]){setup->vmwp, "run", "--backend", "kvm", "--kernel",
+				 setup->kernel, "--initrd", setup->initrd, "--append",
+				 words[is_ata], "--memory", MEMORY, "--vps", PROCESSORS, "--serial",
+				 "stdio", "--control", paths->socket, "--enlightenments",
+				 enlightenments[kind], is_ata ? "--emulated-disk" : "--disk",
+				 is_ata ? paths->emulated : setup->image, NULL});
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -189,7 +194,8 @@ bool vm_round(const struct vm_setup *setup, enum vm_kind kind, double figures[VM
 		is_done =
 			depth_measure(&machine, paths.socket, 1, VM_FIGURE_READ1_EXITS, figures) &&
 			depth_measure(&machine, paths.socket, 32, VM_FIGURE_READ32_EXITS, figures);
-	figures[VM_FIGURE_MEMORY_MIB] = vm_memory_beyond_ram(machine.pid);
+	figures[VM_FIGURE_MEMORY_MIB] = vm_memory_beyond_ram(
+		machine.pid, MEMORY_BYTES, setup->image);
 	vm_machine_tell(&machine, "end\n");
 	vm_machine_stop(&machine);
 	return is_done;

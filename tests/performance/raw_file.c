@@ -15,7 +15,7 @@
 struct raw_run {
 	int fd;
 	struct io_uring ring;
-	const struct load *load;
+	struct load load;
 	struct load_cursor cursor;
 	uint8_t *buffers;
 	uint64_t submitted, done;
@@ -25,7 +25,7 @@ struct raw_run {
 
 static int ring_make(struct raw_run *run)
 {
-	const struct load *load = run->load;
+	const struct load *load = &run->load;
 	const struct iovec all = {run->buffers, (size_t)load->depth * load->bytes};
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
@@ -45,7 +45,7 @@ static int ring_make(struct raw_run *run)
 
 static void request_put(struct raw_run *run, uint64_t slot)
 {
-	const struct load *load = run->load;
+	const struct load *load = &run->load;
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&run->ring);
 	uint8_t *buffer = run->buffers + slot * load->bytes;
 	const uint64_t offset = load_next(load, &run->cursor);
@@ -61,7 +61,7 @@ static void request_put(struct raw_run *run, uint64_t slot)
 
 static bool is_enough(const struct raw_run *run)
 {
-	return run->load->requests != 0 && run->submitted >= run->load->requests;
+	return run->load.requests != 0 && run->submitted >= run->load.requests;
 }
 
 /* Take what has completed; put as many again unless the time is over. */
@@ -72,7 +72,7 @@ static void completions_take(struct raw_run *run, bool is_over)
 	uint64_t slots[64];
 	for (unsigned i = 0; i < count; i++) {
 		slots[i] = cqes[i]->user_data;
-		if (cqes[i]->res != (int)run->load->bytes)
+		if (cqes[i]->res != (int)run->load.bytes)
 			run->error = cqes[i]->res < 0 ? cqes[i]->res : -EIO;
 	}
 	io_uring_cq_advance(&run->ring, count);
@@ -88,8 +88,8 @@ static double ring_run(struct raw_run *run)
 	if (run->error != 0)
 		return -1;
 	const uint64_t start = measure_now_ns();
-	const uint64_t end = start + run->load->duration_ns;
-	for (uint32_t slot = 0; slot < run->load->depth && !is_enough(run); slot++)
+	const uint64_t end = start + run->load.duration_ns;
+	for (uint32_t slot = 0; slot < run->load.depth && !is_enough(run); slot++)
 		request_put(run, slot);
 	while (run->in_flight > 0) {
 		const int error = io_uring_submit_and_wait(&run->ring, 1);
@@ -101,13 +101,13 @@ static double ring_run(struct raw_run *run)
 	}
 	const uint64_t took = measure_now_ns() - start;
 	io_uring_queue_exit(&run->ring);
-	return load_rate(run->load, run->done, took);
+	return load_rate(&run->load, run->done, took);
 }
 
 /* One request after the other, each with a system call of its own. */
 static double calls_run(struct raw_run *run)
 {
-	const struct load *load = run->load;
+	const struct load *load = &run->load;
 	const uint64_t start = measure_now_ns();
 	const uint64_t end = start + load->duration_ns;
 	uint64_t now = start;
@@ -130,17 +130,15 @@ static double calls_run(struct raw_run *run)
 	return load_rate(load, run->submitted, now - start);
 }
 
-static double file_run(const char *path, bool is_direct, const struct load *asked,
+static double file_run(const char *path, bool is_direct, const struct load *load,
 	double (*fn)(struct raw_run *run), const char *what)
 {
-	const struct load limited = load_limit(asked);
-	const struct load *load = &limited;
 	static struct raw_run run;
 	double rate = -1;
 	const size_t bytes = (size_t)load->depth * load->bytes;
 	memset(&run, 0, sizeof run);
+	run.load = load_limit(load);
 	run.fd = open(path, O_RDWR | O_CLOEXEC | (is_direct ? O_DIRECT : 0));
-	run.load = load;
 	run.error = run.fd < 0 ? -errno : 0;
 	run.buffers = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);

@@ -23,8 +23,13 @@ void report_begin(struct report *report, unsigned rounds, bool is_json)
 	memset(report, 0, sizeof *report);
 	report->rounds = rounds;
 	report->is_json = is_json;
+}
+
+/* Before the first case that is wanted. */
+static void head_make(struct report *report)
+{
 	measure_machine_get(&report->machine);
-	if (is_json)
+	if (report->is_json)
 		return;
 	const struct measure_machine *m = &report->machine;
 	printf("machine: %s, %u processors, %s\n", m->processor, m->processors, m->kernel);
@@ -32,7 +37,8 @@ void report_begin(struct report *report, unsigned rounds, bool is_json)
 	       "within %.1f %%\n",
 		m->line_round_trip_ns[1], m->line_round_trip_ns[0], m->line_round_trip_ns[2],
 		m->loop_spread * 100);
-	printf("ratios:  medians of %u rounds, subject / reference, interleaved\n\n", rounds);
+	printf("ratios:  medians of %u rounds, subject / reference, interleaved\n\n",
+		report->rounds);
 	printf("%-40s %7s %6s %8s %-9s %12s %12s %-10s %s\n", "name", "ratio", "±", "goal",
 		"verdict", "value", "reference", "unit", "reference is");
 }
@@ -64,6 +70,8 @@ static struct measure_result *result_add(struct report *report, const struct mea
 	}
 	if (report->count == REPORT_RESULTS_MAX)
 		return NULL;
+	if (report->count == 0)
+		head_make(report);
 	return &report->results[report->count++];
 }
 
@@ -139,7 +147,7 @@ static json_t *result_json(const struct measure_result *r)
 		r->why, "ratios", ratios);
 }
 
-static void json_print(const struct report *report)
+static void json_print(const struct report *report, FILE *file)
 {
 	const struct measure_machine *m = &report->machine;
 	json_t *results = json_array();
@@ -150,9 +158,22 @@ static void json_print(const struct report *report)
 		"cache_line_round_trip_ns", m->line_round_trip_ns[0], m->line_round_trip_ns[1],
 		m->line_round_trip_ns[2], "computation_spread", m->loop_spread, "rounds",
 		(int)report->rounds, "results", results);
-	json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-	putchar('\n');
+	json_dumpf(root, file, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+	fputc('\n', file);
 	json_decref(root);
+}
+
+/* 0, or 1 after a message. */
+static int json_write(const struct report *report, const char *path)
+{
+	FILE *file = fopen(path, "w");
+	if (file != NULL)
+		json_print(report, file);
+	if (file != NULL && fclose(file) == 0)
+		return 0;
+	fprintf(stderr, "hvbench: %s: %s; give --json= a file that can be written\n", path,
+		strerror(errno));
+	return 1;
 }
 
 /* One bar: the ratio on a scale of 0 to twice the goal (or twice the ratio). */
@@ -260,14 +281,16 @@ int report_end(struct report *report, const char *html_path)
 	for (unsigned i = 0; i < report->count; i++)
 		by_verdict[report->results[i].verdict]++;
 	if (report->is_json)
-		json_print(report);
+		json_print(report, stdout);
 	else
 		printf("\n%u met, %u missed, %u too noisy to judge, %u without a goal, "
 		       "%u absent, %u failed\n",
 			by_verdict[VERDICT_MET], by_verdict[VERDICT_MISSED],
 			by_verdict[VERDICT_TOO_NOISY], by_verdict[VERDICT_SHOWN],
 			by_verdict[VERDICT_ABSENT], by_verdict[VERDICT_FAILED]);
+	if (report->json_path != NULL)
+		status = json_write(report, report->json_path);
 	if (html_path != NULL)
-		status = html_write(report, html_path);
+		status |= html_write(report, html_path);
 	return by_verdict[VERDICT_FAILED] > 0 ? 1 : status;
 }

@@ -19,6 +19,12 @@ static const struct {
 			    "leaves the device with fewer requests at a time"},
 	{"storage/tmpfs/", "the copy is made by one processor, into memory that another has in its "
 			   "cache; io_uring has the kernel's threads copy on both"},
+	{"vm/time/",
+		"most of a boot is work of the guest's own, which no host shortens; where a "
+		"processor is emulated it is nearly all of it, as it is slowed more than exits "
+		"are"},
+	{"vm/rate/", "each read costs the guest's own work besides exits; where a processor is "
+		     "emulated that work is most of it, and an avoided exit saves little"},
 };
 
 const char *why_missed(const char *name)

@@ -17,20 +17,20 @@ struct golden_packet {
 	char device[16];
 	char direction[8];
 	char kind[16];
-	uint8_t bytes[256]; /* payload: pipe header onwards, padding included */
+	uint8_t bytes[2112]; /* payload: pipe header onwards, padding included */
 	size_t len;
 };
 
 /* The next packet of the file; false at the end or at a line that is not one. */
 static inline bool golden_read(FILE *file, struct golden_packet *out)
 {
-	char line[1024];
+	char line[4400];
 	do {
 		if (fgets(line, sizeof line, file) == NULL)
 			return false;
 	} while (line[0] == '#');
-	char hex[700];
-	if (sscanf(line, "%15s %7s %15s %699s", out->device, out->direction, out->kind, hex) != 4)
+	char hex[4300];
+	if (sscanf(line, "%15s %7s %15s %4299s", out->device, out->direction, out->kind, hex) != 4)
 		return false;
 	size_t bytes = strlen(hex) / 2;
 	if (bytes < GOLDEN_DESCRIPTOR_BYTES || bytes - GOLDEN_DESCRIPTOR_BYTES > sizeof out->bytes)

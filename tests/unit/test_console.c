@@ -65,6 +65,9 @@ static void on_quit(void *ctx)
 	((struct fixture *)ctx)->quits++;
 }
 
+/* Output may wait for more of it, but not as long as this. */
+#define REST_MS 5
+
 /* Turn the loop until nothing is ready. */
 static void settle(struct fixture *f)
 {
@@ -72,7 +75,7 @@ static void settle(struct fixture *f)
 		struct pollfd fds[WATCH_MAX];
 		const unsigned count = f->watch_count;
 		memcpy(fds, f->watches, sizeof fds);
-		if (poll(fds, count, 0) <= 0)
+		if (poll(fds, count, REST_MS) <= 0)
 			return;
 		for (unsigned i = 0; i < count; i++) {
 			if (fds[i].revents != 0)

@@ -53,6 +53,22 @@ static json_t *handle_long(void *ctx, const json_t *arguments, struct control_er
 	return NULL;
 }
 
+/* Answers later if it is told to by its first argument. */
+static struct control_ticket kept;
+static json_t *begin_later(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	(void)ctx;
+	const char *text = json_string_value(json_object_get(arguments, "text"));
+	if (strcmp(text, "now") == 0)
+		return json_string("at once");
+	if (strcmp(text, "later") == 0)
+		kept = control_ticket_take(ticket);
+	else
+		control_error_set(error, "say now or later");
+	return NULL;
+}
+
 static const char *const colours[] = {"red", "green", NULL};
 static const struct control_argument echo_arguments[] = {
 	{.name = "text", .type = CONTROL_STRING, .is_required = true, .maximum = 5, .help = "t"},
@@ -61,20 +77,24 @@ static const struct control_argument echo_arguments[] = {
 	{.name = "colour", .type = CONTROL_STRING, .maximum = 16, .choices = colours, .help = "o"},
 };
 static const struct control_command table[] = {
-	{"echo", "say it again", echo_arguments, 4, handle_echo},
-	{"fail", "say no", NULL, 0, handle_fail},
-	{"long", "say too much", NULL, 0, handle_long},
-	{"mute", "say nothing", NULL, 0, handle_mute},
+	{"echo", "say it again", echo_arguments, 4, handle_echo, NULL},
+	{"fail", "say no", NULL, 0, handle_fail, NULL},
+	{"later", "say it when it is known", echo_arguments, 1, NULL, begin_later},
+	{"long", "say too much", NULL, 0, handle_long, NULL},
+	{"mute", "say nothing", NULL, 0, handle_mute, NULL},
 };
 
 static char *ask_bytes(const char *line, size_t len)
 {
 	char *copy = malloc(len > 0 ? len : 1);
 	memcpy(copy, line, len);
-	char *answer = control_handle_line(table, 4, &handled, copy, len);
+	struct control_ticket ticket = {0};
+	char *answer = control_handle_line(table, 5, &handled, copy, len, &ticket);
 	free(copy);
 	if (answer == NULL)
 		abort();
+	CU_ASSERT_FALSE(ticket.is_taken);
+	CU_ASSERT_PTR_NULL(ticket.id);
 	CU_ASSERT_PTR_NULL(strchr(answer, '\n'));
 	return answer;
 }
@@ -237,6 +257,32 @@ static void answer_is_json_even_if_an_error_is_cut_in_a_character(void)
 	free(answer);
 }
 
+static void answer_may_come_later_and_has_its_id(void)
+{
+	expect("{\"id\":1,\"command\":\"later\",\"arguments\":{\"text\":\"now\"}}",
+		"{\"id\":1,\"ok\":true,\"result\":\"at once\"}");
+	expect_error("{\"command\":\"later\",\"arguments\":{\"text\":\"never\"}}", "now or later");
+	expect_error("{\"command\":\"later\"}", "argument 'text' is missing");
+	static const char line[] =
+		"{\"id\":\"x\",\"command\":\"later\",\"arguments\":{\"text\":\"later\"}}";
+	static const char *const want[] = {"{\"id\":\"x\",\"ok\":true,\"result\":5}",
+		"{\"id\":\"x\",\"ok\":false,\"error\":\"too late\"}"};
+	for (unsigned i = 0; i < 2; i++) {
+		struct control_ticket ticket = {.client = 3, .serial = 77 + i};
+		struct control_error error = {.text = "too late"};
+		CU_ASSERT_PTR_NULL(
+			control_handle_line(table, 5, &handled, line, sizeof line - 1, &ticket));
+		CU_ASSERT_TRUE(ticket.is_taken);
+		CU_ASSERT_EQUAL(kept.client, 3);
+		CU_ASSERT_EQUAL(kept.serial, 77 + i);
+		char *answer = control_ticket_answer(
+			&kept, i == 0 ? json_integer(5) : NULL, &error);
+		CU_ASSERT_STRING_EQUAL(answer, want[i]);
+		CU_ASSERT_PTR_NULL(kept.id);
+		free(answer);
+	}
+}
+
 static void answer_of_a_mute_handler_says_why(void)
 {
 	expect_error("{\"command\":\"mute\"}", "want of memory");
@@ -248,6 +294,8 @@ struct recorder {
 	const char *called;
 	struct control_attach attach;
 	struct control_detach detach;
+	struct control_power power;
+	bool is_sync;
 	char path[64];
 };
 
@@ -276,10 +324,37 @@ static json_t *on_heartbeat(void *ctx, struct control_error *error)
 	return record(ctx, "heartbeat");
 }
 
-static json_t *on_shutdown(void *ctx, struct control_error *error)
+static json_t *on_stop(void *ctx, struct control_error *error)
 {
 	(void)error;
-	return record(ctx, "shutdown");
+	return record(ctx, "stop");
+}
+
+static json_t *on_services(void *ctx, struct control_error *error)
+{
+	(void)error;
+	return record(ctx, "services");
+}
+
+static json_t *on_power(void *ctx, const struct control_power *what, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	(void)ticket;
+	(void)error;
+	struct recorder *recorder = ctx;
+	recorder->power = *what;
+	snprintf(recorder->path, sizeof recorder->path, "%s",
+		what->reason != NULL ? what->reason : "none");
+	return record(ctx, "power");
+}
+
+static json_t *on_time(
+	void *ctx, bool is_sync, struct control_ticket *ticket, struct control_error *error)
+{
+	(void)ticket;
+	(void)error;
+	((struct recorder *)ctx)->is_sync = is_sync;
+	return record(ctx, "time");
 }
 
 static json_t *on_attach(void *ctx, const struct control_attach *what, struct control_error *error)
@@ -304,14 +379,18 @@ static const struct control_ops ops = {
 	.heartbeat = on_heartbeat,
 	.attach = on_attach,
 	.detach = on_detach,
-	.shutdown = on_shutdown,
+	.stop = on_stop,
+	.services = on_services,
+	.power = on_power,
+	.time = on_time,
 };
 
 /* Ask the worker's table; the answer must contain `part`. */
 static void worker_expect(struct recorder *recorder, const char *line, const char *part)
 {
 	struct control_worker worker = {.ops = &ops, .ctx = recorder};
-	char *answer = control_worker_handle_line(&worker, line, strlen(line));
+	struct control_ticket ticket = {0};
+	char *answer = control_worker_handle_line(&worker, line, strlen(line), &ticket);
 	bool is_expected = answer != NULL && strstr(answer, part) != NULL;
 	if (!is_expected)
 		printf("    asked %s\n    want  %s\n    got   %s\n", line, part, answer);
@@ -323,10 +402,10 @@ static void worker_table_is_sorted_and_whole(void)
 {
 	size_t count;
 	const struct control_command *rows = control_worker_table(&count);
-	CU_ASSERT_EQUAL(count, 7);
+	CU_ASSERT_EQUAL(count, 12);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(i == 0 || strcmp(rows[i - 1].name, rows[i].name) < 0);
-		CU_ASSERT_PTR_NOT_NULL(rows[i].handle);
+		CU_ASSERT_TRUE((rows[i].handle == NULL) != (rows[i].begin == NULL));
 		CU_ASSERT_TRUE(strlen(rows[i].help) > 0);
 		for (size_t a = 0; a < rows[i].argument_count; a++) {
 			const struct control_argument *argument = &rows[i].arguments[a];
@@ -339,8 +418,9 @@ static void worker_table_is_sorted_and_whole(void)
 
 static void worker_commands_reach_their_operation(void)
 {
-	static const char *const names[] = {"status", "statistics", "heartbeat", "shutdown"};
-	for (size_t i = 0; i < 4; i++) {
+	static const char *const names[] = {
+		"status", "statistics", "heartbeat", "services", "stop"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		struct recorder recorder = {0};
 		char line[64];
 		snprintf(line, sizeof line, "{\"id\":1,\"command\":\"%s\"}", names[i]);
@@ -372,6 +452,57 @@ static void worker_attach_passes_every_argument(void)
 	CU_ASSERT_EQUAL(r.attach.controller, 0);
 	CU_ASSERT_EQUAL(r.attach.lun, 0);
 	CU_ASSERT_FALSE(r.attach.is_read_only);
+}
+
+static void worker_power_passes_every_argument(void)
+{
+	static const struct {
+		const char *name;
+		enum control_power_action action;
+	} rows[] = {{"shutdown", CONTROL_POWER_OFF}, {"reboot", CONTROL_POWER_REBOOT},
+		{"hibernate", CONTROL_POWER_HIBERNATE}};
+	for (size_t i = 0; i < 3; i++) {
+		struct recorder r = {0};
+		char line[256];
+		snprintf(line, sizeof line, "{\"command\":\"%s\"}", rows[i].name);
+		worker_expect(&r, line, "\"ok\":true");
+		CU_ASSERT_EQUAL(r.power.action, rows[i].action);
+		CU_ASSERT_FALSE(r.power.is_forced);
+		CU_ASSERT_EQUAL(r.power.timeout_s, 0);
+		CU_ASSERT_STRING_EQUAL(r.path, "none");
+		snprintf(line, sizeof line,
+			"{\"command\":\"%s\",\"arguments\":{\"force\":true,\"reason\":\"new disk\","
+			"\"timeout\":3600}}",
+			rows[i].name);
+		worker_expect(&r, line, "\"ok\":true");
+		CU_ASSERT_TRUE(r.power.is_forced);
+		CU_ASSERT_EQUAL(r.power.timeout_s, 3600);
+		CU_ASSERT_STRING_EQUAL(r.path, "new disk");
+	}
+	struct recorder r = {0};
+	worker_expect(&r, "{\"command\":\"reboot\",\"arguments\":{\"timeout\":0}}",
+		"'timeout' is 0: give 1 to 3600");
+	char line[CONTROL_REASON_MAX_BYTES + 128];
+	for (int len = CONTROL_REASON_MAX_BYTES; len <= (int)CONTROL_REASON_MAX_BYTES + 1; len++) {
+		snprintf(line, sizeof line,
+			"{\"command\":\"shutdown\",\"arguments\":{\"reason\":\"%0*d\"}}", len, 0);
+		worker_expect(&r, line,
+			len > (int)CONTROL_REASON_MAX_BYTES ? "has 2048 bytes" : "\"ok\":true");
+	}
+}
+
+static void worker_time_has_two_kinds(void)
+{
+	struct recorder r = {0};
+	worker_expect(
+		&r, "{\"command\":\"time\",\"arguments\":{\"kind\":\"sync\"}}", "\"ok\":true");
+	CU_ASSERT_TRUE(r.is_sync);
+	worker_expect(
+		&r, "{\"command\":\"time\",\"arguments\":{\"kind\":\"sample\"}}", "\"ok\":true");
+	CU_ASSERT_FALSE(r.is_sync);
+	worker_expect(&r, "{\"command\":\"time\",\"arguments\":{\"kind\":\"set\"}}",
+		"give one of: sync, sample");
+	worker_expect(&r, "{\"command\":\"time\"}", "argument 'kind' is missing");
 }
 
 static void worker_addresses_are_bounded(void)
@@ -486,10 +617,13 @@ static const struct test tests[] = {
 	TEST(request_id_is_bounded),
 	TEST(answer_quotes_little_of_what_it_got),
 	TEST(answer_is_json_even_if_an_error_is_cut_in_a_character),
+	TEST(answer_may_come_later_and_has_its_id),
 	TEST(answer_of_a_mute_handler_says_why),
 	TEST(worker_table_is_sorted_and_whole),
 	TEST(worker_commands_reach_their_operation),
 	TEST(worker_attach_passes_every_argument),
+	TEST(worker_power_passes_every_argument),
+	TEST(worker_time_has_two_kinds),
 	TEST(worker_addresses_are_bounded),
 	TEST(worker_help_lists_commands_and_arguments),
 	TEST(print_aligns_members_and_tables),

@@ -17,9 +17,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static char *on_line(void *ctx, const char *line, size_t len)
+/* Lines that begin with "later" are answered when the test says so. */
+#define LATER_MAX 4
+static struct control_ticket later[LATER_MAX];
+static unsigned later_count;
+
+static char *on_line(void *ctx, const char *line, size_t len, struct control_ticket *ticket)
 {
 	const struct server *server = ctx;
+	if (len >= 5 && memcmp(line, "later", 5) == 0 && later_count < LATER_MAX) {
+		later[later_count++] = control_ticket_take(ticket);
+		return NULL;
+	}
 	if (server->answer_bytes > 0) {
 		char *answer = malloc(server->answer_bytes + 1);
 		memset(answer, 'x', server->answer_bytes);
@@ -365,6 +374,97 @@ static void clients_are_refused_when_descriptors_run_out(void)
 	server_stop(&server);
 }
 
+/* --- answers that come later -------------------------------------------------------------- */
+
+static void later_start(struct server *server)
+{
+	later_count = 0;
+	server_start(server, on_line);
+}
+
+static void later_answer(struct server *server, unsigned i, const char *text)
+{
+	struct control_error error = {0};
+	snprintf(error.text, sizeof error.text, "%s", text);
+	control_socket_answer(server->socket, &later[i], NULL, &error);
+}
+
+static void later_lines_wait_for_the_answer_and_keep_their_order(void)
+{
+	struct server server;
+	later_start(&server);
+	int fd = dial(server.path);
+	int other = dial(server.path);
+	say(&server, fd, "a\nlater\nb\nc", 11);
+	expect_heard(&server, fd, "1:a\n", true);
+	say(&server, other, "d\n", 2);
+	expect_heard(&server, other, "1:d\n", true);
+	say(&server, fd, "c\n", 2);
+	expect_heard(&server, fd, "", true);
+	CU_ASSERT_EQUAL(loop_turn(&server.loop, 0), 0); /* and nothing spins meanwhile */
+	later_answer(&server, 0, "no");
+	expect_heard(&server, fd, "{\"id\":null,\"ok\":false,\"error\":\"no\"}\n1:b\n2:cc\n", true);
+	/* The same ticket again is nothing. */
+	later_answer(&server, 0, "again");
+	expect_heard(&server, fd, "", true);
+	close(fd);
+	close(other);
+	server_stop(&server);
+}
+
+static void later_answer_to_a_client_that_has_gone_reaches_nobody(void)
+{
+	struct server server;
+	later_start(&server);
+	int fd = dial(server.path);
+	say(&server, fd, "later\n", 6);
+	loop_settle(&server.loop);
+	close(fd);
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL(statistics_of(&server).clients, 0);
+	/* Another has its place now, and waits for an answer of its own. */
+	fd = dial(server.path);
+	say(&server, fd, "later\n", 6);
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL_FATAL(later_count, 2);
+	CU_ASSERT_EQUAL(later[0].client, later[1].client);
+	later_answer(&server, 0, "for the dead");
+	expect_heard(&server, fd, "", true);
+	later_answer(&server, 1, "yours");
+	expect_heard(&server, fd, "{\"id\":null,\"ok\":false,\"error\":\"yours\"}\n", true);
+	close(fd);
+	server_stop(&server);
+}
+
+static void later_answer_comes_to_a_client_that_says_no_more(void)
+{
+	struct server server;
+	later_start(&server);
+	int fd = dial(server.path);
+	say(&server, fd, "later\n", 6);
+	shutdown(fd, SHUT_WR);
+	expect_heard(&server, fd, "", true);
+	later_answer(&server, 0, "done");
+	expect_heard(&server, fd, "{\"id\":null,\"ok\":false,\"error\":\"done\"}\n", false);
+	CU_ASSERT_EQUAL(statistics_of(&server).clients, 0);
+	close(fd);
+	server_stop(&server);
+}
+
+static void later_answer_after_the_socket_has_gone_is_nothing(void)
+{
+	struct server server;
+	later_start(&server);
+	int fd = dial(server.path);
+	say(&server, fd, "later\n", 6);
+	loop_settle(&server.loop);
+	server_stop(&server);
+	const struct control_error error = {.text = "late"};
+	control_socket_answer(NULL, &later[0], json_object(), &error);
+	CU_ASSERT_PTR_NULL(later[0].id);
+	close(fd);
+}
+
 static const struct test tests[] = {
 	TEST(name_is_a_socket_of_the_owner_alone),
 	TEST(name_of_a_live_worker_is_refused),
@@ -380,5 +480,9 @@ static const struct test tests[] = {
 	TEST(client_that_vanishes_with_answers_due_is_forgotten),
 	TEST(eighth_client_is_served_and_the_ninth_is_told),
 	TEST(clients_are_refused_when_descriptors_run_out),
+	TEST(later_lines_wait_for_the_answer_and_keep_their_order),
+	TEST(later_answer_to_a_client_that_has_gone_reaches_nobody),
+	TEST(later_answer_comes_to_a_client_that_says_no_more),
+	TEST(later_answer_after_the_socket_has_gone_is_nothing),
 };
 TEST_MAIN("control_socket", tests)

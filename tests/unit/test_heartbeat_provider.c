@@ -1,100 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The heartbeat provider on a channel with real rings: the bus is a stand-in of this file,
- * the guest is the test.
+ * The heartbeat provider on a channel with real rings: the bus is a stand-in, the guest is
+ * the test.
  */
 #include "guest/ic_daemons/heartbeat_ic.h"
 #include "host/vsp/heartbeat_provider.h"
-#include "protocol/vmbus.h"
 #include "tests/harness.h"
+#include "tests/unit/bus_stand_in.h"
 #include "tests/unit/ic_bytes.h"
-#include "tests/unit/ring_pair.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define SECOND 1000000000ull
-
-/* --- the bus ------------------------------------------------------------------------------ */
-
-struct bus_channel {
-	struct ring_pair rings;
-	struct bus_offer offer;
-	bool is_offered;
-	bool is_open;
-	bool vanishes_in_open; /* the guest goes while the open is being answered */
-	unsigned flushes;
-	const char *failure;
-};
-
-struct vmbus_bus {
-	struct bus_channel channel;
-	int add_result;
-};
-
-int bus_offer_add(struct vmbus_bus *bus, const struct bus_offer *offer, struct bus_channel **out)
-{
-	if (bus->add_result != 0)
-		return bus->add_result;
-	bus->channel.offer = *offer;
-	bus->channel.is_offered = true;
-	*out = &bus->channel;
-	return 0;
-}
-
-static void bus_close(struct vmbus_bus *bus)
-{
-	bus->channel.offer.ops->close(bus->channel.offer.ctx, &bus->channel);
-}
-
-void bus_offer_remove(struct bus_channel *channel)
-{
-	channel->is_offered = false;
-	if (channel->is_open)
-		channel->offer.ops->close(channel->offer.ctx, channel);
-}
-
-void bus_channel_open_done(struct bus_channel *channel, int status)
-{
-	CU_ASSERT_EQUAL(status, 0);
-	channel->is_open = true;
-	if (channel->vanishes_in_open)
-		channel->offer.ops->close(channel->offer.ctx, channel);
-}
-
-void bus_channel_close_done(struct bus_channel *channel)
-{
-	CU_ASSERT_TRUE(channel->is_open);
-	channel->is_open = false;
-	ring_pair_close(&channel->rings);
-}
-
-struct ring_reader *bus_channel_reader(struct bus_channel *channel)
-{
-	CU_ASSERT_TRUE_FATAL(channel->is_open);
-	return &channel->rings.near_in;
-}
-
-struct ring_writer *bus_channel_writer(struct bus_channel *channel)
-{
-	CU_ASSERT_TRUE_FATAL(channel->is_open);
-	return &channel->rings.near_out;
-}
-
-void bus_channel_flush(struct bus_channel *channel)
-{
-	CU_ASSERT_TRUE_FATAL(channel->is_open);
-	(void)ring_flush(&channel->rings.near_out);
-	(void)ring_read_flush(&channel->rings.near_in);
-	channel->flushes++;
-}
-
-void bus_channel_fail(struct bus_channel *channel, const char *reason)
-{
-	CU_ASSERT_TRUE(channel->is_open);
-	CU_ASSERT_PTR_NULL(channel->failure);
-	channel->failure = reason;
-}
 
 /* --- fixture ------------------------------------------------------------------------------ */
 
@@ -126,8 +44,7 @@ static void fixture_changed(void *ctx, enum heartbeat_contact contact, uint32_t 
 static int fixture_add(struct fixture *f)
 {
 	const struct heartbeat_provider_config config = {
-		.now_ns = fixture_now,
-		.timer_set = fixture_timer_set,
+		.loop = {.now_ns = fixture_now, .timer_set = fixture_timer_set, .ctx = f},
 		.changed = fixture_changed,
 		.ctx = f,
 	};
@@ -184,7 +101,7 @@ static void beat_once(struct fixture *f)
 
 static void stop(struct fixture *f)
 {
-	heartbeat_provider_remove(&f->provider);
+	ic_provider_remove(&f->provider.provider);
 	CU_ASSERT_FALSE(f->bus.channel.is_open);
 	CU_ASSERT_EQUAL(f->deadline, HEARTBEAT_VSP_NEVER);
 }
@@ -208,12 +125,12 @@ static void offer_is_a_message_pipe_of_the_heartbeat_class(void)
 	CU_ASSERT_EQUAL(memcmp(&offer->instance_id, instance_id, 16), 0);
 	static const uint8_t user_data[VMBUS_USER_DATA_BYTES] = {4};
 	CU_ASSERT_EQUAL(memcmp(offer->user_data, user_data, sizeof user_data), 0);
-	heartbeat_provider_remove(&f.provider);
+	ic_provider_remove(&f.provider.provider);
 	CU_ASSERT_FALSE(f.bus.channel.is_offered);
-	heartbeat_provider_remove(&f.provider);
+	ic_provider_remove(&f.provider.provider);
 	f.bus.add_result = -EEXIST;
 	CU_ASSERT_EQUAL(fixture_add(&f), -EEXIST);
-	heartbeat_provider_remove(&f.provider);
+	ic_provider_remove(&f.provider.provider);
 }
 
 static void channel_beats_over_its_rings(void)
@@ -225,7 +142,7 @@ static void channel_beats_over_its_rings(void)
 	for (unsigned i = 0; i < 1000; i++) {
 		CU_ASSERT_FALSE(guest_serves(&f));
 		f.now = f.deadline;
-		heartbeat_provider_on_time(&f.provider, f.now);
+		ic_provider_on_time(&f.provider.provider, f.now);
 		CU_ASSERT_EQUAL(f.deadline, f.now + 2 * SECOND);
 		CU_ASSERT_TRUE(guest_serves(&f));
 		CU_ASSERT_TRUE(ready(&f));
@@ -243,7 +160,7 @@ static void channel_negotiates_again_after_reopening(void)
 	beat_once(&f);
 	bus_close(&f.bus);
 	CU_ASSERT_EQUAL(f.deadline, HEARTBEAT_VSP_NEVER);
-	heartbeat_provider_on_time(&f.provider, f.now + 100 * SECOND);
+	ic_provider_on_time(&f.provider.provider, f.now + 100 * SECOND);
 	open_channel(&f);
 	beat_once(&f);
 	stop(&f);
@@ -268,17 +185,15 @@ static void channel_batch_is_bounded(void)
 	start(&f);
 	beat_once(&f);
 	uint8_t junk[32] = {0};
-	for (unsigned i = 0; i < HEARTBEAT_PROVIDER_BATCH + 1; i++)
+	for (unsigned i = 0; i < IC_PROVIDER_BATCH + 1; i++)
 		CU_ASSERT_EQUAL(
 			far_send(&f.bus.channel.rings, PACKET_TYPE_INBAND, 0, junk, sizeof junk),
 			RING_OK);
 	CU_ASSERT_TRUE(ready(&f));
-	CU_ASSERT_EQUAL(
-		f.provider.vsp.ic.rejections[IC_REJECT_PIPE_TYPE], HEARTBEAT_PROVIDER_BATCH);
+	CU_ASSERT_EQUAL(f.provider.vsp.ic.rejections[IC_REJECT_PIPE_TYPE], IC_PROVIDER_BATCH);
 	CU_ASSERT_TRUE(ready(&f));
 	CU_ASSERT_FALSE(ready(&f));
-	CU_ASSERT_EQUAL(
-		f.provider.vsp.ic.rejections[IC_REJECT_PIPE_TYPE], HEARTBEAT_PROVIDER_BATCH + 1);
+	CU_ASSERT_EQUAL(f.provider.vsp.ic.rejections[IC_REJECT_PIPE_TYPE], IC_PROVIDER_BATCH + 1);
 	stop(&f);
 }
 
@@ -297,7 +212,7 @@ static void channel_is_failed_once_by_a_flood_and_then_silent(void)
 	CU_ASSERT_EQUAL(f.deadline, HEARTBEAT_VSP_NEVER);
 	unsigned flushes = f.bus.channel.flushes;
 	CU_ASSERT_FALSE(ready(&f));
-	heartbeat_provider_on_time(&f.provider, f.now + 100 * SECOND);
+	ic_provider_on_time(&f.provider.provider, f.now + 100 * SECOND);
 	CU_ASSERT_EQUAL(f.bus.channel.flushes, flushes);
 	bus_close(&f.bus);
 	open_channel(&f);
@@ -313,8 +228,8 @@ static void packets_of_other_types_and_sizes_are_counted(void)
 	static const uint8_t bytes[2000];
 	struct ring_pair *rings = &f.bus.channel.rings;
 	far_send(rings, PACKET_TYPE_COMPLETION, 1, bytes, 8);
-	far_send(rings, PACKET_TYPE_INBAND, 1, bytes, HEARTBEAT_PROVIDER_BUFFER_BYTES);
-	far_send(rings, PACKET_TYPE_INBAND, 1, bytes, HEARTBEAT_PROVIDER_BUFFER_BYTES + 1);
+	far_send(rings, PACKET_TYPE_INBAND, 1, bytes, IC_PROVIDER_BUFFER_BYTES);
+	far_send(rings, PACKET_TYPE_INBAND, 1, bytes, IC_PROVIDER_BUFFER_BYTES + 1);
 	far_send(rings, PACKET_TYPE_INBAND, 1, bytes, sizeof bytes);
 	far_send(rings, PACKET_TYPE_INBAND, 1, bytes, 0);
 	CU_ASSERT_TRUE(ready(&f));
@@ -361,7 +276,7 @@ static void full_ring_is_retried_and_nothing_else_happens(void)
 	while (far_receive(&f.bus.channel.rings, buffer, sizeof buffer, &view))
 		;
 	f.now = f.deadline;
-	heartbeat_provider_on_time(&f.provider, f.now);
+	ic_provider_on_time(&f.provider.provider, f.now);
 	CU_ASSERT_TRUE(guest_serves(&f));
 	CU_ASSERT_TRUE(ready(&f));
 	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_OK);

@@ -85,15 +85,16 @@ static void run_cases(struct server *server, const struct program_case *cases, s
 	}
 }
 
-static char *on_program_line(void *ctx, const char *line, size_t len)
+static char *on_program_line(void *ctx, const char *line, size_t len, struct control_ticket *ticket)
 {
 	(void)ctx;
+	(void)ticket;
 	json_t *request = json_loadb(line, len, 0, NULL);
 	const char *command = json_string_value(json_object_get(request, "command"));
 	char *answer;
 	if (command != NULL && strcmp(command, "detach") == 0)
 		answer = strdup("{\"id\":1,\"ok\":false,\"error\":\"detach: no such device\"}");
-	else if (command != NULL && strcmp(command, "shutdown") == 0)
+	else if (command != NULL && strcmp(command, "stop") == 0)
 		answer = strdup("no JSON");
 	else {
 		json_t *root = json_pack("{s:i, s:b, s:O}", "id", 1, "ok", 1, "result", request);
@@ -121,7 +122,15 @@ static void program_sends_what_it_was_told(void)
 		{{"--lun=3", "--controller=1", "@", "attach", "dvd", "b.iso", "--json"}, 0,
 			"/b.iso\",\n    \"controller\": 1,\n    \"lun\": 3\n"},
 		{{"@", "detach", "--target=1"}, 1, "vmwpctl: detach: no such device\n"},
-		{{"@", "shutdown"}, 1, "does not answer like a worker"},
+		{{"@", "stop"}, 1, "does not answer like a worker"},
+		{{"@", "services"}, 0, "services"},
+		{{"@", "shutdown", "--json"}, 0,
+			"\"command\": \"shutdown\",\n  \"arguments\": {\n    \"timeout\": 10\n"},
+		{{"@", "reboot", "--force", "--reason", "new kernel", "--timeout=3", "--json"}, 0,
+			"\"force\": true,\n    \"timeout\": 3,\n    \"reason\": \"new kernel\"\n"},
+		{{"@", "hibernate", "--json"}, 0, "\"command\": \"hibernate\""},
+		{{"@", "time", "sync", "--json"}, 0, "\"kind\": \"sync\"\n"},
+		{{"@", "time", "sample", "--json"}, 0, "\"kind\": \"sample\"\n"},
 	};
 	struct server server;
 	server_start(&server, on_program_line);
@@ -149,6 +158,13 @@ static void program_names_each_usage_mistake(void)
 		{{"@", "attach", "disk"}, 2, "attach takes 2 operands, not 1"},
 		{{"@", "attach", "tape", "x"}, 2, "'tape' is not a kind"},
 		{{"@", "attach", "disk", ""}, 2, "the path is empty"},
+		{{"@", "time"}, 2, "time takes 1 operands, not 0: time sync|sample"},
+		{{"@", "time", "set"}, 2, "'set' is not a kind: say sync or sample"},
+		{{"@", "time", "sync", "--force"}, 2, "time takes no --force"},
+		{{"@", "stop", "--reason", "x"}, 2, "stop takes no --reason"},
+		{{"@", "shutdown", "--reason", ""}, 2, "--reason: give 1 to 2047 bytes"},
+		{{"@", "shutdown", "--reason", "\xff"}, 2, "the text is not UTF-8"},
+		{{"@", "shutdown", "now"}, 2, "shutdown takes no operands: 'now'"},
 		{{"@", "status", "--timeout", "0"}, 2, "'0' is not a number from 1"},
 		{{"@", "status", "--colour"}, 2, "'--colour' is not an option"},
 		{{"--help"}, 0, "Example:\n  vmwpctl "},

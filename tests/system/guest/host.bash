@@ -57,7 +57,7 @@ start_worker() { # more options...
 	# shellcheck disable=SC2086 # options
 	vmwp run --backend kvm --control "$control" --vps "$vps" --memory 512M \
 		--kernel "$guest/vmlinux" --initrd "$work/initrd" \
-		--append "console=ttyS0 quiet root=LABEL=root panic=-1 ${VIRIDIAN_APPEND:-}" \
+		--append "console=ttyS0 quiet log_buf_len=4M root=LABEL=root panic=-1 ${VIRIDIAN_APPEND:-}" \
 		--disk "$RIG_DISK,target=0,lun=0" --disk "$work/1.img,target=0,lun=1" \
 		--disk "$work/2.img,ro,target=0,lun=2" \
 		--disk "$work/3.img,block=4096,target=0,lun=3" --heartbeat 500 --serial stdio "$@" ${VIRIDIAN_VMWP:-} \
@@ -104,9 +104,9 @@ host_does() { # what the guest has asked for
 		kill -CONT "$worker"
 		answer done
 		;;
-	status) # what the host knows, for those who show it
-		ctl status >"$out/status" 2>&1
-		ctl statistics >"$out/statistics" 2>&1
+	status) # what the host knows, for those who look at it
+		ctl status >"$out/status${2:-}" 2>&1
+		ctl statistics >"$out/statistics${2:-}" 2>&1
 		answer done
 		;;
 	*) answer "failed: the host does not know \"$*\"" ;;
