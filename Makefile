@@ -200,7 +200,10 @@ deps-lint:
 
 # A virtual machine where one can run, else (or with BACKEND=loopback) a guest that is a process.
 BACKEND ?= kvm
-run: programs ## the main job on real input: a Debian guest, its disk through the enlightened path
+ifeq ($(filter kvm loopback,$(BACKEND)),)
+$(error BACKEND=$(BACKEND) is not known: use kvm or loopback)
+endif
+run: programs ## the main job on real input: a Debian guest, its disk through the enlightened path; BACKEND=loopback
 ifeq ($(BACKEND),loopback)
 	@B=$(B) tests/system/demo
 else
@@ -214,8 +217,8 @@ check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)
 
-check-system: programs ## Debian 6.1 and 6.12, cloud and generic, 1, 2 and 4 processors; KERNELS= VPS= JOBS=
-	@B=$(B) tests/system/check-system
+check-system: programs ## Debian 6.1 and 6.12, cloud and generic, 1, 2 and 4 processors; KERNELS= VPS= JOBS=; SERVICES=1
+	@B=$(B) $(if $(SERVICES),tests/system/test_services,tests/system/check-system)
 
 check-vtx: programs bare ## our host on VT-x, which Bochs emulates; its exits compared with AMD-V's
 	@B=$(B) tests/vtx/check-vtx

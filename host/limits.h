@@ -73,6 +73,11 @@
  * each VP, and some.
  */
 #define LIMIT_KVM_ROUTES 160u
+/*
+ * KVM: connections with an eventfd of their own; signals to others cost an exit. A guest that
+ * opens all its channels must leave descriptors (of 1024, usually) for disks and clients.
+ */
+#define LIMIT_KVM_DOORBELLS 512u
 /* File store: the largest image on tmpfs that is mapped, and the extents looked for in it. */
 #define LIMIT_STORE_MAP_BYTES	(1ull << 40)
 #define LIMIT_STORE_MAP_EXTENTS 65536u

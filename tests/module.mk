@@ -30,6 +30,7 @@ TESTS += \
 	loopback/test_storage_rescind \
 	loopback/test_stack_cycles \
 	loopback/test_stack_kill \
+	loopback/test_stack_services \
 	model/model_channel \
 	model/test_ring_model \
 	unit/test_acpi \
@@ -128,6 +129,7 @@ FUZZERS += \
 	fuzz_control \
 	fuzz_hypercall \
 	fuzz_ic \
+	fuzz_ic_services \
 	fuzz_packet \
 	fuzz_ring \
 	fuzz_storage_vsc \

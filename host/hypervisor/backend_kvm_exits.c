@@ -198,12 +198,6 @@ static enum backend_kvm_exit on_port(struct kvm_vp *vp)
 		return signal_by_exit(vp);
 	for (uint32_t i = 0; i < run->io.count; i++, data += bytes) {
 		uint64_t value = 0;
-		/*
-		 * A string of a page, each byte of which makes a device work for long, must not
-		 * hold up the end of the VPs; none of them sees what was left out.
-		 */
-		if (i > 0 && __atomic_load_n(&vp->kvm->is_parking, __ATOMIC_RELAXED))
-			break;
 		if (is_out) {
 			memcpy(&value, data, bytes);
 			io_space_write(ports, run->io.port, bytes, value);

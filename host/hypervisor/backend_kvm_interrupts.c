@@ -226,6 +226,8 @@ static bool doorbell_room_make(struct backend_kvm *kvm)
 /* Without a doorbell, signals come by exits: slower, no less right. */
 static void doorbell_add(struct backend_kvm *kvm, uint32_t connection_id)
 {
+	if (kvm->doorbell_count == LIMIT_KVM_DOORBELLS)
+		return;
 	const struct kvm_doorbell bell = {
 		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.connection_id = connection_id,

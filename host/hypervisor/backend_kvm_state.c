@@ -147,11 +147,7 @@ void kvm_state_destroy(struct backend_kvm *kvm)
 static int vp_restore(struct kvm_vp *vp)
 {
 	const struct kvm_vp_state *state = vp->power_on;
-	struct kvm_mp_state ignored;
 
-	/* INIT or SIPI that another VP has sent comes now, by this, and not after the reset. */
-	if (ioctl(vp->fd, KVM_GET_MP_STATE, &ignored) < 0)
-		return -errno;
 	vp->run->kvm_dirty_regs = 0;
 	vp->is_incomplete = false;
 	__atomic_store_n(&vp->requests, 0, __ATOMIC_SEQ_CST);

@@ -121,7 +121,7 @@ struct control_attach {
 	bool is_dvd;	     /* else a disk */
 	const char *path;    /* borrowed during the call; not empty, no NUL inside */
 	unsigned controller; /* 0..CONTROL_CONTROLLER_MAX */
-	bool has_target;     /* false: the worker picks the first free one */
+	bool has_target;     /* false: worker_address_pick() */
 	unsigned target;     /* 0..CONTROL_TARGET_MAX */
 	unsigned lun;	     /* 0..CONTROL_LUN_MAX */
 	bool is_read_only;

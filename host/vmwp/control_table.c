@@ -39,7 +39,8 @@ static const struct control_argument attach_arguments[] = {
 		.name = "target",
 		.type = CONTROL_INTEGER,
 		.maximum = CONTROL_TARGET_MAX,
-		.help = "target; the first free one if not given",
+		.help = "target; if not given the first free one, for a virtual machine 0 and "
+			"the first free lun",
 	},
 	LUN_ARGUMENT,
 	{

@@ -15,6 +15,12 @@ static const char help_text[] = "usage: vmwp VERB [options]\n"
 				"\n"
 				"example: vmwp run --kernel vmlinuz --disk root.img\n";
 
+static const char probe_help_text[] =
+	"usage: vmwp probe\n"
+	"\n"
+	"Asks KVM for what vmwp needs of it, and runs a tiny guest. Exit status: 0 guests can\n"
+	"run here; 1 they cannot, and one line says why.\n";
+
 static int run_verb(int argc, char **argv)
 {
 	struct options options;
@@ -27,6 +33,10 @@ static int run_verb(int argc, char **argv)
 static int probe_verb(int argc, char **argv)
 {
 	char why[1024];
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(probe_help_text, stdout);
+		return 0;
+	}
 	if (argc > 1) {
 		fprintf(stderr, "vmwp: probe takes no arguments, such as \"%s\"\n", argv[1]);
 		return 2;

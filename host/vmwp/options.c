@@ -20,14 +20,15 @@ static const char help_text[] =
 	"\n"
 	"  --backend B          kvm (default with --kernel) or loopback (with --guest)\n"
 	"  --control SOCKET     Unix socket to make for vmwpctl\n"
-	"  --memory SIZE        guest memory, 1M to 64G (default 512M; loopback 64M)\n"
+	"  --memory SIZE        8M to 64G (default 512M); loopback 1M to 64G (64M)\n"
 	"  --vps N              virtual processors, 1 to 64 (default 1)\n"
 	"  --disk PATH[,…]      attach a raw image or block device\n"
 	"  --dvd PATH[,…]       attach an ISO image, read-only\n"
 	"  --ram-disk SIZE[,…]  attach a disk in memory, for measurements\n"
 	"        …: ro, direct (O_DIRECT), block=512|4096, controller=0..3, target=0..63,\n"
-	"        lun=0..254; without an address the next free target is taken; a comma in\n"
-	"        PATH is written twice\n"
+	"        lun=0..254; without an address the next free target of controller 0 is\n"
+	"        taken, with --kernel the next free lun of target 0 (Linux looks at targets\n"
+	"        0 and 1 only); a comma in PATH is written twice\n"
 	"  --channels N         most channels for one storage controller, 1 to 64 (default 4)\n"
 	"  --max-version V      highest VMBus version to accept, such as 5.3 (default 6.0)\n"
 	"  --services LIST      integration services to offer: all (default), none, or names of\n"
@@ -417,5 +418,8 @@ int options_parse(int argc, char **argv, struct options *out)
 	if (optind < argc)
 		return options_complain(
 			"\"%s\" is not an option; disks are given with --disk PATH", argv[optind]);
-	return options_check(out) != 0 ? -1 : options_disks_place(out);
+	if (options_check(out) != 0)
+		return -1;
+	options_disks_place(out);
+	return 0;
 }

@@ -47,7 +47,6 @@ static int loopback_check(const struct options *options)
 		const char *name;
 		bool is_given;
 	} others[] = {
-		{"--kernel", options->kernel != NULL},
 		{"--initrd", options->initrd != NULL},
 		{"--append", options->command_line != NULL},
 		{"--serial", options->serial != SERIAL_UNSET},
@@ -56,6 +55,9 @@ static int loopback_check(const struct options *options)
 		{"--test-devices", options->has_test_devices},
 		{"--emulated-disk", options->emulated_disk != NULL},
 	};
+	if (options->kernel != NULL)
+		return options_complain("--backend loopback: a loopback partition boots no kernel: "
+					"give --guest SOCKET in place of --kernel");
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		if (others[i].is_given)
 			return options_complain("%s: a loopback partition has none; it needs "

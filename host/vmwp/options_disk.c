@@ -118,24 +118,31 @@ int options_disk_add(struct options *options, const char *what, enum disk_kind k
 	return 0;
 }
 
-int options_disks_place(struct options *options)
+static bool is_taken(const struct options *options, const struct disk_options *by)
 {
+	for (unsigned i = 0; i < options->disk_count; i++) {
+		const struct disk_options *other = &options->disks[i];
+		if (other->has_address && other->controller == 0 && other->target == by->target &&
+			(other->lun == by->lun || options->backend != BACKEND_KVM))
+			return true;
+	}
+	return false;
+}
+
+void options_disks_place(struct options *options)
+{
+	_Static_assert(OPTIONS_DISKS_MAX <= 64, "targets and LUNs suffice");
+
 	for (unsigned i = 0; i < options->disk_count; i++) {
 		struct disk_options *disk = &options->disks[i];
 		if (disk->has_address)
 			continue;
-		uint64_t used = 0;
-		for (unsigned j = 0; j < options->disk_count; j++) {
-			const struct disk_options *other = &options->disks[j];
-			if (other->has_address && other->controller == 0)
-				used |= 1ull << other->target;
+		while (is_taken(options, disk)) {
+			if (options->backend == BACKEND_KVM)
+				disk->lun++;
+			else
+				disk->target++;
 		}
-		if (used == UINT64_MAX)
-			return options_complain(
-				"all 64 targets of controller 0 are taken: give addresses "
-				"(controller=, target=, lun=)");
-		disk->target = (unsigned)__builtin_ctzll(~used);
 		disk->has_address = true;
 	}
-	return 0;
 }

@@ -21,9 +21,11 @@ char *options_path_cut(char *text);
 /* Take one more --disk, --dvd or --ram-disk. 0, or -1 after a complaint. */
 int options_disk_add(struct options *options, const char *what, enum disk_kind kind, char *text);
 
-/* Give addresses to the disks that have none: the lowest target of controller 0 that nobody uses.
+/*
+ * Give addresses to the disks that have none: the lowest target of controller 0 that nobody uses;
+ * on KVM the lowest LUN of its target 0, because Linux looks for disks at targets 0 and 1 only.
  */
-int options_disks_place(struct options *options);
+void options_disks_place(struct options *options);
 
 /* Take --services. 0, or -1 after a complaint. */
 int options_services_parse(const char *text, struct options *options);

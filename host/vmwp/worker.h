@@ -111,6 +111,13 @@ void worker_stop(struct worker *worker, int exit_status);
 void worker_bus_reset(struct worker *worker, void (*done)(struct worker *worker));
 
 /*
+ * Find an address on disk->controller for a disk that was given none: the lowest target that
+ * nobody uses; on KVM disk->lun of target 0, or its lowest free LUN if that is 0, because Linux
+ * looks for disks at targets 0 and 1 only. 0, or -1 if there is none.
+ */
+int worker_address_pick(struct worker *worker, struct disk_options *disk);
+
+/*
  * Attach a disk or DVD at an address. 0, or -1 with one line for a person in `error`.
  * worker_detach(): the same; I/O in flight is finished before the image is closed.
  */

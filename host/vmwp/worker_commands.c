@@ -38,20 +38,11 @@ static json_t *attach_op(void *ctx, const struct control_attach *what, struct co
 		.has_address = true,
 		.is_read_only = what->is_read_only || what->is_dvd,
 	};
-	if (!what->has_target) {
-		uint64_t used = 0;
-		for (unsigned i = 0; i < WORKER_DISKS_MAX; i++) {
-			if (worker->disks[i].is_used &&
-				worker->disks[i].controller == disk.controller)
-				used |= 1ull << worker->disks[i].target;
-		}
-		if (used == UINT64_MAX) {
-			control_error_set(error,
-				"controller %u has no free target: name one, with a free lun",
-				disk.controller);
-			return NULL;
-		}
-		disk.target = (unsigned)__builtin_ctzll(~used);
+	if (!what->has_target && worker_address_pick(worker, &disk) != 0) {
+		control_error_set(error,
+			"controller %u has no free target: name one, with a free lun",
+			disk.controller);
+		return NULL;
 	}
 	if (worker_attach(worker, &disk, error->text, sizeof error->text) != 0)
 		return NULL;

@@ -80,6 +80,29 @@ static struct worker_disk *disk_find(
 	return NULL;
 }
 
+int worker_address_pick(struct worker *worker, struct disk_options *disk)
+{
+	uint64_t targets = 0;
+	if (worker->options->backend == BACKEND_KVM) {
+		disk->target = 0;
+		if (disk->lun != 0)
+			return 0; /* it was asked for */
+		while (disk_find(worker, disk->controller, 0, disk->lun) != NULL) {
+			if (disk->lun++ == CONTROL_LUN_MAX)
+				return -1;
+		}
+		return 0;
+	}
+	for (unsigned i = 0; i < WORKER_DISKS_MAX; i++) {
+		if (worker->disks[i].is_used && worker->disks[i].controller == disk->controller)
+			targets |= 1ull << worker->disks[i].target;
+	}
+	if (targets == UINT64_MAX)
+		return -1;
+	disk->target = (unsigned)__builtin_ctzll(~targets);
+	return 0;
+}
+
 static struct worker_disk *disk_slot(struct worker *worker)
 {
 	for (unsigned i = 0; i < WORKER_DISKS_MAX; i++) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,6 +57,20 @@ static void on_reset(void *ctx)
 		worker_bus_reset(worker, boot_again);
 }
 
+/* What KVM said, and what makes it say so. */
+static void failure_log(uint64_t detail)
+{
+	const uint32_t reason = (uint32_t)detail;
+	const char *why = "";
+	if (reason == KVM_EXIT_INTERNAL_ERROR)
+		why = ": the guest ran an instruction that cannot be emulated, or code where there "
+		      "is no memory";
+	else if (reason == KVM_EXIT_FAIL_ENTRY)
+		why = ": the processor refuses the state that the guest has put itself in";
+	log_error("%s: exit reason %u, %u%s", backend_kvm_stop_text(BACKEND_KVM_STOP_FAILED),
+		reason, (uint32_t)(detail >> 32), why);
+}
+
 static void on_end(void *ctx, enum backend_kvm_stop stop, uint64_t detail)
 {
 	struct worker *worker = ctx;
@@ -75,7 +90,7 @@ static void on_end(void *ctx, enum backend_kvm_stop stop, uint64_t detail)
 			status);
 		break;
 	default:
-		log_error("%s (%llu)", backend_kvm_stop_text(stop), (unsigned long long)detail);
+		failure_log(detail);
 		break;
 	}
 	worker_stop(worker, status);
@@ -99,11 +114,16 @@ static void on_debug_data(void *ctx, const uint8_t *data, size_t bytes)
 
 static int serial_file_open(struct worker *worker, const char *path)
 {
+	/* O_NONBLOCK: a FIFO that nobody reads must not make us wait. */
 	worker->kvm.serial_fd = open(
-		path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+		path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666);
 	if (worker->kvm.serial_fd >= 0)
 		return 0;
-	log_error("--serial file:%s: %s; give a file that can be written", path, strerror(errno));
+	if (errno == ENXIO)
+		log_error("--serial file:%s: nobody reads this FIFO: start its reader first", path);
+	else
+		log_error("--serial file:%s: %s; give a file that can be written", path,
+			strerror(errno));
 	return -1;
 }
 
@@ -124,8 +144,16 @@ static int serial_open(struct worker *worker, struct console_config *config)
 		config->output_fd = worker->kvm.serial_fd;
 		return 0;
 	case SERIAL_SOCKET:
-		if (control_listener_open(
-			    &worker->kvm.serial_listener, options->serial_path, &error) != 0) {
+		switch (control_listener_open(
+			&worker->kvm.serial_listener, options->serial_path, &error)) {
+		case 0:
+			break;
+		case -EADDRINUSE:
+			log_error("--serial: socket '%s': a running worker uses it; name another "
+				  "path, or end that worker",
+				options->serial_path);
+			return -1;
+		default:
 			log_error("--serial: %s", error.text);
 			return -1;
 		}
@@ -189,7 +217,9 @@ static int kvm_create(struct worker *worker)
 		serial_open(worker, &config.console) != 0)
 		return -1;
 	if (backend_kvm_probe(error, sizeof error) != 0) {
-		log_error("this machine cannot run guests: %s; --backend loopback needs no KVM",
+		log_error(
+			"this machine cannot run guests on KVM: %s; a loopback partition (--guest "
+			"SOCKET) needs no KVM",
 			error);
 		return -1;
 	}
@@ -205,6 +235,9 @@ static int kvm_start(struct worker *worker)
 {
 	char error[ERROR_BYTES];
 	const struct options *options = worker->options;
+	/* Now that there is something to write: a start that fails leaves the last one's output. */
+	if (worker->kvm.serial_fd >= 0)
+		(void)!ftruncate(worker->kvm.serial_fd, 0); /* but for FIFOs and terminals */
 	if (machine_boot(worker->kvm.machine, error, sizeof error) != 0) {
 		log_error("%s", error);
 		return -1;

@@ -114,8 +114,10 @@ void worker_power_done(
 		break;
 	}
 	log_info("%s: %s", name, shutdown_result_name(result));
-	if (!services->power_ticket.is_taken)
+	if (!services->power_ticket.is_taken) {
+		json_decref(answer);
 		return;
+	}
 	services->power_ticket.is_taken = false;
 	control_socket_answer(worker->control, &services->power_ticket, answer, &error);
 }

@@ -147,8 +147,7 @@ struct bench_vm {
 	bool is_wanted[VM_KIND_COUNT], has_failed[VM_KIND_COUNT];
 	bool wants_calls, have_calls_failed;
 	bool has_traces;
-	double figures[MEASURE_ROUNDS_MAX][VM_KIND_COUNT][VM_FIGURE_COUNT];
-	struct vm_calls ours[MEASURE_ROUNDS_MAX], qemu[MEASURE_ROUNDS_MAX];
+	struct vm_figures figures[MEASURE_ROUNDS_MAX];
 	struct replay replays[ROWS + CASES_MAX];
 	unsigned replay_count;
 };
@@ -239,7 +238,7 @@ static void kind_run(struct bench_vm *bench, unsigned round, enum vm_kind kind)
 		return;
 	/* A machine that is itself emulated may lose a guest: once is no failure yet. */
 	for (unsigned attempt = 1; attempt <= 2; attempt++) {
-		if (vm_round(&bench->setup, kind, bench->figures[round][kind]))
+		if (vm_round(&bench->setup, kind, bench->figures[round].of[kind]))
 			return;
 		fprintf(stderr, "hvbench: that was attempt %u of 2\n", attempt);
 	}
@@ -251,7 +250,8 @@ static void calls_run(struct bench_vm *bench, unsigned round, bool is_qemu)
 	if (!bench->wants_calls || bench->have_calls_failed ||
 		(is_qemu && bench->setup.qemu[0] == '\0'))
 		return;
-	struct vm_calls *calls = is_qemu ? &bench->qemu[round] : &bench->ours[round];
+	struct vm_calls *calls = is_qemu ? &bench->figures[round].qemu
+					: &bench->figures[round].ours;
 	for (unsigned attempt = 1; attempt <= 2; attempt++) {
 		if (vm_calls_run(&bench->setup, is_qemu, calls))
 			return;
@@ -277,7 +277,7 @@ static void rounds_run(struct bench_vm *bench)
 
 static double figure_get(const struct bench_vm *bench, unsigned round, struct figure_of which)
 {
-	return which.kind == VM_KIND_COUNT ? 1 : bench->figures[round][which.kind][which.figure];
+	return which.kind == VM_KIND_COUNT ? 1 : bench->figures[round].of[which.kind][which.figure];
 }
 
 static void row_report(struct bench_vm *bench, struct report *report, const struct row *row)
@@ -477,7 +477,7 @@ void bench_vm(struct report *report, const struct sandbox *sandbox, const char *
 	for (unsigned i = 0; i < bench.rounds; i++)
 		for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
 			for (unsigned figure = 0; figure < VM_FIGURE_COUNT; figure++)
-				bench.figures[i][kind][figure] = VM_ABSENT;
+				bench.figures[i].of[kind][figure] = VM_ABSENT;
 	wants_find(&bench, report);
 	rounds_run(&bench);
 	for (size_t i = 0; i < ROWS; i++)

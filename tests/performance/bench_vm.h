@@ -7,6 +7,7 @@
  *	bench_vm_round.c	one guest, from exec to its end, and its figures
  *	bench_vm_calls.c	the bare-metal kernel that makes one call after the other
  *	bench_vm_machine.c	a virtual machine as a child: console by lines, each with its time
+ *	bench_vm_kept.c		rounds that outlive the machine
  *	bench_vm_count.c	exits and interrupts, by the kernel's tracepoints and the worker's
  *				statistics; memory
  *
@@ -210,5 +211,21 @@ struct vm_calls {
 bool vm_calls_run(const struct vm_setup *setup, bool is_qemu, struct vm_calls *out);
 /* The call of that name; NULL if there is none. */
 const struct vm_call *vm_calls_find(const struct vm_calls *calls, const char *name);
+
+/* ---- keeping rounds ------------------------------------------------------------------------ */
+
+/* All that one round found. */
+struct vm_figures {
+	double of[VM_KIND_COUNT][VM_FIGURE_COUNT];
+	struct vm_calls ours, qemu;
+};
+
+/*
+ * A machine that is itself emulated may die in the middle of a long run. Rounds that were kept in
+ * a file need not be run again: read up to `most` of them, return how many there were; add one,
+ * and have it on the disk. A file of another build is taken for none.
+ */
+unsigned vm_kept_read(const char *path, struct vm_figures *rounds, unsigned most);
+void vm_kept_add(const char *path, const struct vm_figures *round);
 
 #endif

@@ -76,6 +76,21 @@ static void options_take_disks_with_and_without_addresses(void)
 	CU_ASSERT_EQUAL(o.disks[3].target, 2);
 }
 
+static void disks_of_a_virtual_machine_are_logical_units_of_one_target(void)
+{
+	struct options o;
+	CU_ASSERT_EQUAL(parse("--kernel k --disk a --disk b --disk c,target=0,lun=1 --ram-disk 1M "
+			      "--disk d,target=2 --disk e,controller=1",
+				&o),
+		0);
+	static const unsigned luns[] = {0, 2, 1, 3, 0, 0};
+	CU_ASSERT_EQUAL_FATAL(o.disk_count, 6);
+	for (unsigned i = 0; i < o.disk_count; i++) {
+		CU_ASSERT_EQUAL(o.disks[i].target, i == 4 ? 2 : 0);
+		CU_ASSERT_EQUAL(o.disks[i].lun, luns[i]);
+	}
+}
+
 static void options_take_the_largest_and_smallest_values(void)
 {
 	struct options o;
@@ -166,6 +181,8 @@ static void options_name_each_mistake_and_what_to_write(void)
 		{"--backend xen", "--backend: \"xen\" is not known: use kvm or loopback"},
 		{"--backend kvm --guest g", "--guest: a guest on KVM needs no socket"},
 		{"--kernel k --guest g", "--guest: a guest on KVM needs no socket"},
+		{"--kernel k --backend loopback",
+			"--backend loopback: a loopback partition boots no kernel"},
 		{"--kernel k --once", "--once: for loopback partitions only"},
 		{"--kernel k --memory 1M", "8M at least"},
 		{"--kernel k --serial tty",
@@ -225,6 +242,36 @@ static void options_name_each_mistake_and_what_to_write(void)
 	}
 }
 
+static void options_choose_services(void)
+{
+	static const struct {
+		const char *text;
+		unsigned services; /* heartbeat 1, shutdown 2, time 4 */
+	} cases[] = {
+		{"--guest g", 7},
+		{"--guest g --services all", 7},
+		{"--guest g --services none", 0},
+		{"--guest g --services time", 4},
+		{"--guest g --services shutdown,heartbeat,shutdown", 3},
+		{"--guest g --heartbeat 0", 6},
+		{"--guest g --time-sync 0", 3},
+		{"--guest g --services heartbeat,time --heartbeat 0", 4},
+	};
+	struct options o;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		CU_ASSERT_EQUAL(parse(cases[i].text, &o), 0);
+		CU_ASSERT_EQUAL(o.services, cases[i].services);
+	}
+	CU_ASSERT_EQUAL(parse("--guest g --time-sync 3600000", &o), 0);
+	CU_ASSERT_EQUAL(o.time_period_ms, 3600000);
+	static const char *const wrong[] = {"--guest g --services kvp",
+		"--guest g --services time,", "--guest g --services ,",
+		"--guest g --services all,time", "--guest g --services tim",
+		"--guest g --time-sync 3600001"};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		CU_ASSERT_EQUAL(parse(wrong[i], &o), -1);
+}
+
 static void options_refuse_one_disk_more_than_the_limit(void)
 {
 	struct options o = {0};
@@ -260,8 +307,10 @@ static const struct test tests[] = {
 	TEST(options_for_kvm_are_taken),
 	TEST(options_take_a_comma_in_a_path_that_is_written_twice),
 	TEST(options_take_disks_with_and_without_addresses),
+	TEST(disks_of_a_virtual_machine_are_logical_units_of_one_target),
 	TEST(options_take_the_largest_and_smallest_values),
 	TEST(options_name_each_mistake_and_what_to_write),
+	TEST(options_choose_services),
 	TEST(options_refuse_one_disk_more_than_the_limit),
 	TEST(sizes_have_binary_suffixes_and_do_not_wrap),
 };

@@ -609,6 +609,7 @@ static void guest_bounds_a_text_without_end(void)
 	struct shutdown_order order;
 	uint32_t status = 1;
 	guest_start(&guest, ALL_ACTIONS);
+	memset(guest.order.text, 'y', sizeof guest.order.text);
 	CU_ASSERT_EQUAL(guest_give(&guest, 1, 2060, 0xFF, &status), 2088);
 	CU_ASSERT_TRUE(shutdown_ic_take(&guest, &order));
 	CU_ASSERT_EQUAL(strlen(order.text), 2048);

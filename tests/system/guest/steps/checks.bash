@@ -230,13 +230,13 @@ check_tools() {
 }
 
 # ---- what the kernel complains about -----------------------------------------------------------------
-# Not what a processor says that others use too: stalls and soft lockups.
+# Not what a processor says that others use too (stalls, soft lockups), and not that a LUN came or went.
 serious='hv_|hyper-?v|vmbus|storvsc|clocksource|kernel BUG|Oops|general protection|unchecked MSR'
 serious="$serious|sd [0-9]+:|I/O error|blocked for more"
 complaints_from=1 # line of the kernel's log; what comes before was provoked
 complaints() {
 	dmesg --level=emerg,alert,crit,err,warn | tail -n +$complaints_from |
-		grep -Ei "$serious" | grep -Ev 'Attached SCSI'
+		grep -Ei "$serious" | grep -Ev 'Attached SCSI|LUN assignments on this'
 }
 forgive() { complaints_from=$(($(dmesg --level=emerg,alert,crit,err,warn | wc -l) + 1)); }
 check_dmesg() {
