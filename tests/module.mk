@@ -151,6 +151,7 @@ hvbench_SRCS := \
 	tests/performance/bench_vm.c \
 	tests/performance/bench_vm_calls.c \
 	tests/performance/bench_vm_count.c \
+	tests/performance/bench_vm_kept.c \
 	tests/performance/bench_vm_machine.c \
 	tests/performance/bench_vm_round.c \
 	tests/performance/fio.c \

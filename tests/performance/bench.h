@@ -54,8 +54,12 @@ void bench_ring(struct report *report);
 void bench_doorbell(struct report *report, uint64_t soak);
 void bench_storage(struct report *report, const struct sandbox *sandbox);
 void bench_scale(struct report *report, const struct sandbox *sandbox);
-/* kernel, initrd: those of tests/performance/vm_guest/guest, or NULL: have it make them. */
-void bench_vm(struct report *report, const struct sandbox *sandbox, const char *kernel,
-	const char *initrd);
+struct bench_vm_options {
+	/* those of tests/performance/vm_guest/guest; NULL: have it make them */
+	const char *kernel, *initrd;
+	const char *kept; /* file for rounds that are done, or NULL */
+};
+void bench_vm(struct report *report, const struct sandbox *sandbox,
+	const struct bench_vm_options *options);
 
 #endif

@@ -251,7 +251,7 @@ static void calls_run(struct bench_vm *bench, unsigned round, bool is_qemu)
 		(is_qemu && bench->setup.qemu[0] == '\0'))
 		return;
 	struct vm_calls *calls = is_qemu ? &bench->figures[round].qemu
-					: &bench->figures[round].ours;
+					 : &bench->figures[round].ours;
 	for (unsigned attempt = 1; attempt <= 2; attempt++) {
 		if (vm_calls_run(&bench->setup, is_qemu, calls))
 			return;
@@ -260,9 +260,19 @@ static void calls_run(struct bench_vm *bench, unsigned round, bool is_qemu)
 	bench->have_calls_failed = true;
 }
 
-static void rounds_run(struct bench_vm *bench)
+static bool has_any_failed(const struct bench_vm *bench)
 {
-	for (unsigned round = 0; round < bench->rounds; round++) {
+	bool has_failed = bench->have_calls_failed;
+	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
+		has_failed |= bench->has_failed[kind];
+	return has_failed;
+}
+
+/* kept: a file, or NULL. */
+static void rounds_run(struct bench_vm *bench, const char *kept)
+{
+	const unsigned done = kept != NULL ? vm_kept_read(kept, bench->figures, bench->rounds) : 0;
+	for (unsigned round = done; round < bench->rounds; round++) {
 		const uint64_t start = measure_now_ns();
 		for (unsigned i = 0; i < VM_KIND_COUNT; i++)
 			kind_run(bench, round, round % 2 == 0 ? i : VM_KIND_COUNT - 1 - i);
@@ -270,6 +280,8 @@ static void rounds_run(struct bench_vm *bench)
 		calls_run(bench, round, round % 2 == 0);
 		fprintf(stderr, "hvbench: round %u of %u took %.0f s\n", round + 1, bench->rounds,
 			(double)(measure_now_ns() - start) / 1e9);
+		if (kept != NULL && !has_any_failed(bench))
+			vm_kept_add(kept, &bench->figures[round]);
 	}
 }
 
@@ -299,17 +311,23 @@ static double call_get(const struct vm_calls *calls, const char *name, bool is_e
 	return call == NULL ? VM_ABSENT : is_exits ? call->exits : call->ns;
 }
 
+/* Calls of a round, ours or QEMU's. */
+static const struct vm_calls *calls_of(const struct bench_vm *bench, unsigned round, bool is_qemu)
+{
+	return is_qemu ? &bench->figures[round].qemu : &bench->figures[round].ours;
+}
+
 /*
  * Exits of each call, ours or QEMU's. Those that the hypervisor does not have are left out, and
  * of QEMU's those that the kernel's KVM answers by itself.
  */
 static void call_exits_report(struct bench_vm *bench, struct report *report, bool is_qemu)
 {
-	const struct vm_calls *calls = is_qemu ? bench->qemu : bench->ours;
-	for (unsigned n = 0; n < calls[0].count; n++) {
-		const char *name = calls[0].of[n].name;
-		if (isnan(calls[0].of[n].exits) || strcmp(name, CALL_NOTHING) == 0 ||
-			(is_qemu && calls[0].of[n].exits < EXITS_NOTABLE))
+	const struct vm_calls *calls = calls_of(bench, 0, is_qemu);
+	for (unsigned n = 0; n < calls->count; n++) {
+		const char *name = calls->of[n].name;
+		if (isnan(calls->of[n].exits) || strcmp(name, CALL_NOTHING) == 0 ||
+			(is_qemu && calls->of[n].exits < EXITS_NOTABLE))
 			continue;
 		char text[VM_CALL_NAME + 24];
 		snprintf(text, sizeof text, "vm/exits%s/%s", is_qemu ? "-qemu" : "", name);
@@ -319,7 +337,7 @@ static void call_exits_report(struct bench_vm *bench, struct report *report, boo
 				       .reference = is_qemu ? "one call of QEMU's" : "one call",
 				       .kind = MEASURE_SHOWN});
 		for (unsigned i = 0; i < bench->rounds; i++) {
-			replay->subjects[i] = call_get(&calls[i], name, true);
+			replay->subjects[i] = call_get(calls_of(bench, i, is_qemu), name, true);
 			replay->references[i] = 1;
 		}
 		replay_report(bench, report, replay, bench->have_calls_failed);
@@ -329,10 +347,11 @@ static void call_exits_report(struct bench_vm *bench, struct report *report, boo
 /* Times of each call, beside QEMU's, or, where it has none, beside an exit that does nothing. */
 static void call_times_report(struct bench_vm *bench, struct report *report)
 {
-	for (unsigned n = 0; n < bench->ours[0].count; n++) {
-		const char *name = bench->ours[0].of[n].name;
-		const bool is_both = !isnan(call_get(&bench->qemu[0], name, false));
-		if (isnan(bench->ours[0].of[n].ns) || strcmp(name, CALL_NOTHING) == 0)
+	const struct vm_calls *calls = calls_of(bench, 0, false);
+	for (unsigned n = 0; n < calls->count; n++) {
+		const char *name = calls->of[n].name;
+		const bool is_both = !isnan(call_get(calls_of(bench, 0, true), name, false));
+		if (isnan(calls->of[n].ns) || strcmp(name, CALL_NOTHING) == 0)
 			continue;
 		char text[VM_CALL_NAME + 24];
 		snprintf(text, sizeof text, "vm/cost/%s", name);
@@ -342,9 +361,9 @@ static void call_times_report(struct bench_vm *bench, struct report *report)
 				.reference = is_both ? "QEMU" : "an empty exit (" CALL_EMPTY ")",
 				.kind = MEASURE_SHOWN});
 		for (unsigned i = 0; i < bench->rounds; i++) {
-			const struct vm_calls *other = is_both ? &bench->qemu[i] : &bench->ours[i];
-			replay->subjects[i] = call_get(&bench->ours[i], name, false);
-			replay->references[i] = call_get(other, is_both ? name : CALL_EMPTY, false);
+			replay->subjects[i] = call_get(calls_of(bench, i, false), name, false);
+			replay->references[i] = call_get(
+				calls_of(bench, i, is_both), is_both ? name : CALL_EMPTY, false);
 		}
 		replay_report(bench, report, replay, bench->have_calls_failed);
 	}
@@ -461,11 +480,11 @@ static const char *setup_make(struct bench_vm *bench, const struct sandbox *sand
 	return guest_get(setup, kernel, initrd, log) == 0 ? NULL : "there is no guest to boot";
 }
 
-void bench_vm(struct report *report, const struct sandbox *sandbox, const char *kernel,
-	const char *initrd)
+void bench_vm(struct report *report, const struct sandbox *sandbox,
+	const struct bench_vm_options *options)
 {
 	static struct bench_vm bench; /* the report keeps its cases */
-	const char *why = setup_make(&bench, sandbox, kernel, initrd);
+	const char *why = setup_make(&bench, sandbox, options->kernel, options->initrd);
 	if (why != NULL) {
 		for (size_t i = 0; i < ROWS; i++)
 			if (report->only != NULL || is_asked(report, &rows[i]))
@@ -479,7 +498,7 @@ void bench_vm(struct report *report, const struct sandbox *sandbox, const char *
 			for (unsigned figure = 0; figure < VM_FIGURE_COUNT; figure++)
 				bench.figures[i].of[kind][figure] = VM_ABSENT;
 	wants_find(&bench, report);
-	rounds_run(&bench);
+	rounds_run(&bench, options->kept);
 	for (size_t i = 0; i < ROWS; i++)
 		if (report->only != NULL || is_asked(report, &rows[i]))
 			row_report(&bench, report, &rows[i]);

@@ -9,27 +9,22 @@
 
 /* A round in the file: raw, as only this very program reads it. */
 struct record {
-	char build[32];
+	char magic[16];
+	uint64_t bytes; /* of this: another build has others */
 	struct vm_figures round;
 };
 
-static void build_get(char build[32])
-{
-	memset(build, 0, 32);
-	snprintf(build, 32, "hvbench %s %s", __TIME__, "1");
-}
+static const char magic[16] = "hvbench vm 1";
 
 unsigned vm_kept_read(const char *path, struct vm_figures *rounds, unsigned most)
 {
 	static struct record record;
-	char build[32];
 	unsigned count = 0;
 	FILE *file = fopen(path, "rb");
-	build_get(build);
 	if (file == NULL)
 		return 0;
 	while (count < most && fread(&record, sizeof record, 1, file) == 1 &&
-		memcmp(record.build, build, sizeof build) == 0)
+		memcmp(record.magic, magic, sizeof magic) == 0 && record.bytes == sizeof record)
 		rounds[count++] = record.round;
 	fclose(file);
 	return count;
@@ -39,7 +34,8 @@ void vm_kept_add(const char *path, const struct vm_figures *round)
 {
 	static struct record record;
 	FILE *file = fopen(path, "ab");
-	build_get(record.build);
+	memcpy(record.magic, magic, sizeof magic);
+	record.bytes = sizeof record;
 	record.round = *round;
 	const bool is_kept = file != NULL && fwrite(&record, sizeof record, 1, file) == 1 &&
 			     fflush(file) == 0 && fsync(fileno(file)) == 0;

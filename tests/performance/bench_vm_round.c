@@ -12,10 +12,15 @@
 #define MEMORY	     "256M"
 #define MEMORY_BYTES (256u << 20)
 #define PROCESSORS   "2"
-#define QEMU_PROCESSOR                                                                             \
-	"host,kvm=off,hv-relaxed=on,hv-vapic=on,hv-time=on,hv-vpindex=on,hv-runtime=on,"           \
-	"hv-synic=on,hv-stimer=on,hv-stimer-direct=on,hv-frequencies=on,hv-reset=on,"              \
-	"hv-tlbflush=on,hv-ipi=on"
+
+/*
+ * What QEMU's documentation recommends for guests that know this interface. kvm=off: otherwise
+ * Linux takes KVM's own interface where both are there.
+ */
+static const char qemu_processor[] =
+	"host,kvm=off,hv-relaxed=on,hv-vapic=on,hv-time=on,hv-vpindex=on,hv-runtime=on,"
+	"hv-synic=on,hv-stimer=on,hv-stimer-direct=on,hv-frequencies=on,hv-reset=on,"
+	"hv-tlbflush=on,hv-ipi=on";
 
 void vm_command_add(struct vm_command *command, const char *const arguments[])
 {
@@ -23,13 +28,11 @@ void vm_command_add(struct vm_command *command, const char *const arguments[])
 		command->arguments[command->count++] = *arguments;
 }
 
-/* What QEMU's documentation recommends for guests that know this interface. kvm=off: otherwise
- * Linux takes KVM's own interface where both are there. */
 void vm_command_qemu(struct vm_command *command, const struct vm_setup *setup)
 {
 	vm_command_add(command,
 		(const char *const[]){setup->qemu, "-machine", "q35,accel=kvm", "-m", MEMORY,
-			"-smp", PROCESSORS, "-cpu", QEMU_PROCESSOR, "-nodefaults",
+			"-smp", PROCESSORS, "-cpu", qemu_processor, "-nodefaults",
 			"-no-user-config", "-display", "none", "-no-reboot", "-chardev",
 			"stdio,id=console,signal=off", "-serial", "chardev:console", NULL});
 }

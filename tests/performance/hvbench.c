@@ -31,6 +31,7 @@ static const char help_text[] =
 	"  --soak N         doorbell: packets of the lost-wake-up soak (default 10000000)\n"
 	"  --kernel FILE, --initrd FILE\n"
 	"                   vm: those of tests/performance/vm_guest/guest, which is run otherwise\n"
+	"  --keep FILE      vm: keep rounds there, and do not run again those that are there\n"
 	"  --help\n"
 	"\n"
 	"Ratios come first: subject / reference, medians of interleaved rounds.\n"
@@ -43,8 +44,7 @@ struct options {
 	const char *json;
 	unsigned rounds;
 	uint64_t soak;
-	const char *kernel;
-	const char *initrd;
+	struct bench_vm_options vm;
 };
 
 static void ring_verb(
@@ -79,7 +79,7 @@ static void scale_verb(
 static void vm_verb(
 	struct report *report, const struct options *options, const struct sandbox *sandbox)
 {
-	bench_vm(report, sandbox, options->kernel, options->initrd);
+	bench_vm(report, sandbox, &options->vm);
 }
 
 struct verb {
@@ -169,6 +169,7 @@ static int options_parse(int argc, char **argv, struct options *out)
 		{"count", required_argument, NULL, 'c'},
 		{"kernel", required_argument, NULL, 'k'},
 		{"initrd", required_argument, NULL, 'i'},
+		{"keep", required_argument, NULL, 'K'},
 		{"help", no_argument, NULL, '?' + 256},
 		{NULL, 0, NULL, 0},
 	};
@@ -193,10 +194,13 @@ static int options_parse(int argc, char **argv, struct options *out)
 			out->only = optarg;
 			break;
 		case 'k':
-			out->kernel = optarg;
+			out->vm.kernel = optarg;
 			break;
 		case 'i':
-			out->initrd = optarg;
+			out->vm.initrd = optarg;
+			break;
+		case 'K':
+			out->vm.kept = optarg;
 			break;
 		case 's':
 			if (number_parse("--soak", optarg, 1000, 1000000000000, &out->soak) != 0)

@@ -9,6 +9,13 @@ is_terminal=""
 is_terminal=${VIRIDIAN_TERMINAL-$is_terminal}
 step=${step:-0}
 logs_of=()
+# One demonstration at a time for each build: they write to one folder of logs.
+demonstration_alone() {
+	exec 7>"$B/run.lock"
+	flock -n 7 && return
+	echo "another make run is under way with $PWD/$B: wait for its end, or use another clone" >&2
+	exit 1
+}
 step_begin() { # what it does
 	step=$((step + 1))
 	step_text=$1

@@ -172,6 +172,12 @@ check_trim() {
 
 # ---- hot plug ----------------------------------------------------------------------------------------
 check_hotplug() {
+	check_dmesg
+	hotplug
+	# A disk taken away while it is in use cannot have its cache flushed; its driver says so.
+	forgive
+}
+hotplug() {
 	local dev sum
 	ask attach disk 5 || return
 	if within 20 has_disk 5; then
