@@ -76,7 +76,7 @@ struct loop_statistics {
 	uint64_t turns;
 	uint64_t sleeps;
 	uint64_t completions;
-	uint64_t submits; /* io_uring_enter calls that submitted */
+	uint64_t submits; /* io_uring_enter calls for that alone: sleeps submit, too */
 };
 void loop_statistics_get(const struct loop *loop, struct loop_statistics *out);
 

@@ -144,13 +144,15 @@ static bool flush_list(struct winhv *hv, uint64_t argument)
 static bool send_ipi(struct winhv *hv, uint64_t argument)
 {
 	uint16_t status = 0;
-	return is_known(winhv_send_ipi(hv, true, VECTOR, argument, &status), status);
+	const int error = winhv_send_ipi(hv, true, VECTOR, argument, &status);
+	return is_known(error, status);
 }
 
 static bool spin_wait(struct winhv *hv, uint64_t argument)
 {
 	uint16_t status = 0;
-	return is_known(winhv_notify_long_spin_wait(hv, (uint32_t)argument, &status), status);
+	const int error = winhv_notify_long_spin_wait(hv, (uint32_t)argument, &status);
+	return is_known(error, status);
 }
 
 static bool registers_get(struct winhv *hv, uint64_t argument)
@@ -168,7 +170,8 @@ static bool vp_index(struct winhv *hv, uint64_t argument)
 	const uint32_t id = (uint32_t)argument;
 	uint32_t vp;
 	uint16_t done = 0, status = 0;
-	return is_known(winhv_vp_index_from_apic_id(hv, &id, 1, &vp, &done, &status), status);
+	const int error = winhv_vp_index_from_apic_id(hv, &id, 1, &vp, &done, &status);
+	return is_known(error, status);
 }
 
 static bool capabilities(struct winhv *hv, uint64_t argument)
@@ -176,8 +179,10 @@ static bool capabilities(struct winhv *hv, uint64_t argument)
 	uint64_t all;
 	uint16_t status = 0;
 	(void)argument;
-	return test_has(HV_PRIVILEGE_ENABLE_EXTENDED_HYPERCALLS) &&
-	       is_known(winhv_query_capabilities(hv, &all, &status), status);
+	if (!test_has(HV_PRIVILEGE_ENABLE_EXTENDED_HYPERCALLS))
+		return false;
+	const int error = winhv_query_capabilities(hv, &all, &status);
+	return is_known(error, status);
 }
 
 static bool apic_icr(struct winhv *hv, uint64_t argument)
@@ -253,14 +258,14 @@ static uint64_t row_measure(const struct row *row, uint32_t calls)
 
 	if (!row->call(hv, row->argument))
 		return ABSENT;
-	for (uint32_t done = 1; done < calls;) {
-		const uint32_t batch = calls - done < BATCH ? calls - done : BATCH;
+	for (uint32_t left = calls > 1 ? calls - 1 : 0; left > 0;) {
+		const uint32_t batch = left < BATCH ? left : BATCH;
 		const uint64_t start = bare_tsc();
 		for (uint32_t i = 0; i < batch; i++)
 			(void)row->call(hv, row->argument);
 		const uint64_t cycles = (bare_tsc() - start) / batch;
 		least = cycles < least ? cycles : least;
-		done += batch;
+		left -= batch;
 	}
 	return least * 1000000 / (bare.tsc_hz / 1000000);
 }

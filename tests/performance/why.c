@@ -20,9 +20,9 @@ static const struct {
 	{"storage/tmpfs/", "the copy is made by one processor, into memory that another has in its "
 			   "cache; io_uring has the kernel's threads copy on both"},
 	{"vm/time/",
-		"most of a boot is work of the guest's own, which no host shortens; where a "
-		"processor is emulated it is nearly all of it, as it is slowed more than exits "
-		"are"},
+		"most of a boot is the guest's own work; and its memory is in small pages, whose "
+		"first touches are most of its exits, unless this machine gives huge pages to "
+		"shared memory (transparent_hugepage/shmem_enabled)"},
 	{"vm/rate/", "each read costs the guest's own work besides exits; where a processor is "
 		     "emulated that work is most of it, and an avoided exit saves little"},
 };

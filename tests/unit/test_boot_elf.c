@@ -274,6 +274,21 @@ static void elf_segment_without_memory_is_passed_over(void)
 	fixture_close(&fixture);
 }
 
+static void notes_of_a_segment_aligned_to_8_lie_on_8(void)
+{
+	struct boot_fixture fixture;
+
+	pvh_64_open(&fixture);
+	uint8_t *image = fixture.image;
+	field_set(image, 64 + 56 + 48, 8, 8);	 /* p_align */
+	field_set(image, NOTE_OFFSET + 4, 4, 4); /* n_descsz: ends at 20, the next is at 24 */
+	CU_ASSERT_EQUAL(fixture_load(&fixture), 0);
+	CU_ASSERT_EQUAL(fixture.entry.rip, ENTRY);
+	field_set(image, 64 + 56 + 48, 8, 4);
+	CU_ASSERT(fixture_load(&fixture) < 0); /* the next would be at 20 */
+	fixture_close(&fixture);
+}
+
 static void elf_with_64_segments_is_loaded(void)
 {
 	struct boot_fixture fixture;
@@ -315,6 +330,7 @@ static const struct test tests[] = {
 	TEST(elf_with_damaged_fields_is_refused),
 	TEST(elf_with_nothing_to_load_is_refused),
 	TEST(elf_segment_without_memory_is_passed_over),
+	TEST(notes_of_a_segment_aligned_to_8_lie_on_8),
 	TEST(elf_with_64_segments_is_loaded),
 	TEST(elf_cut_short_anywhere_is_refused),
 };

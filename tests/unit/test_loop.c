@@ -237,6 +237,83 @@ static void loop_polls_a_source_and_sleeps_only_when_it_agrees(void)
 	loop_destroy(loop);
 }
 
+static void on_fd_drain(void *ctx, int fd, uint32_t events)
+{
+	eventfd_t value;
+	on_fd(ctx, fd, events);
+	eventfd_read(fd, &value);
+}
+
+static void descriptor_is_polled_again_by_the_sleep_without_a_call_of_its_own(void)
+{
+	struct loop *loop = loop_make();
+	struct seen seen = {.loop = loop};
+	struct loop_statistics statistics;
+	const int fd = eventfd(0, EFD_NONBLOCK);
+	CU_ASSERT_EQUAL(loop_fd_add(loop, fd, POLLIN, on_fd_drain, &seen), 0);
+	loop_turn(loop, 1000);
+	loop_statistics_get(loop, &statistics);
+	const uint64_t before = statistics.submits;
+	for (unsigned i = 1; i <= 5; i++) {
+		eventfd_write(fd, 1);
+		for (unsigned turns = 0; turns < 3 && seen.calls < i; turns++)
+			loop_turn(loop, SECOND_NS);
+		CU_ASSERT_EQUAL(seen.calls, i);
+		loop_turn(loop, 1000); /* nothing to do: sleeps */
+	}
+	loop_statistics_get(loop, &statistics);
+	CU_ASSERT_EQUAL(statistics.submits, before);
+	loop_fd_remove(loop, fd);
+	loop_destroy(loop);
+	close(fd);
+}
+
+static void loop_that_never_sleeps_hears_its_descriptors_all_the_same(void)
+{
+	struct loop *loop = loop_make();
+	struct seen seen = {.loop = loop};
+	struct busy busy = {.work = 1000};
+	struct loop_source source = {
+		.poll = busy_poll, .arm = busy_arm, .disarm = busy_disarm, .ctx = &busy};
+	const int fd = eventfd(0, EFD_NONBLOCK);
+	loop_source_add(loop, &source);
+	CU_ASSERT_EQUAL(loop_fd_add(loop, fd, POLLIN, on_fd_drain, &seen), 0);
+	for (unsigned i = 1; i <= 5; i++) {
+		eventfd_write(fd, 1);
+		for (unsigned turns = 0; turns < 10 && seen.calls < i; turns++)
+			loop_turn(loop, SECOND_NS);
+		CU_ASSERT_EQUAL(seen.calls, i);
+	}
+	CU_ASSERT_EQUAL(busy.arms, 0);
+	loop_source_remove(loop, &source);
+	loop_fd_remove(loop, fd);
+	loop_destroy(loop);
+	close(fd);
+}
+
+static uint64_t turns_of_one_turn(struct loop *loop)
+{
+	struct loop_statistics before;
+	struct loop_statistics after;
+	loop_statistics_get(loop, &before);
+	loop_turn(loop, 2000000);
+	loop_statistics_get(loop, &after);
+	CU_ASSERT_EQUAL(after.sleeps, before.sleeps + 1);
+	return after.turns - before.turns;
+}
+
+static void idle_loop_spins_less_and_less_and_then_not_at_all(void)
+{
+	struct loop *loop = loop_make();
+	loop_spin_set(loop, 500000);
+	CU_ASSERT(turns_of_one_turn(loop) > 1);
+	/* Sleeps that are longer than a spin can be: half the budget each time, down to 1/16. */
+	for (unsigned i = 0; i < 5; i++)
+		turns_of_one_turn(loop);
+	CU_ASSERT_EQUAL(turns_of_one_turn(loop), 1);
+	loop_destroy(loop);
+}
+
 /* A source on the heap that frees itself and a neighbour, when polled or when armed. */
 struct fleeting {
 	struct loop_source source;
@@ -346,6 +423,9 @@ static const struct test tests[] = {
 	TEST(loop_modify_silences_and_revives_a_watch),
 	TEST(loop_runs_timers_in_order_of_their_deadlines),
 	TEST(loop_polls_a_source_and_sleeps_only_when_it_agrees),
+	TEST(descriptor_is_polled_again_by_the_sleep_without_a_call_of_its_own),
+	TEST(loop_that_never_sleeps_hears_its_descriptors_all_the_same),
+	TEST(idle_loop_spins_less_and_less_and_then_not_at_all),
 	TEST(sources_may_go_while_they_are_visited),
 	TEST(loop_run_returns_the_value_given_to_stop),
 	TEST(loop_gives_more_sqes_than_its_queue_holds),

@@ -8,6 +8,11 @@
 #include "host/hypervisor/reference_time.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct rig rig;
 
@@ -154,6 +159,63 @@ static void concurrent_reader_never_takes_a_torn_page(void)
 	CU_ASSERT_EQUAL(reading.torn, 0);
 }
 
+#define CANNOT_TRACE 77
+#define STEPS_MAX    100000u /* a sanitizer makes many of few */
+
+/* The child that writes the page, for its parent to step through. */
+static _Noreturn void page_write_traced(struct reference_time *time, uint8_t *page)
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		_exit(CANNOT_TRACE);
+	raise(SIGSTOP);
+	reference_time_page_write(time, page);
+	_exit(0);
+}
+
+/*
+ * Between two stores to one line of the cache a reader on another processor hardly ever gets. So
+ * the writer goes on by single instructions, and a look is taken after each.
+ */
+static void numbers_change_only_while_the_sequence_is_0(void)
+{
+	struct reference_time time = {.counts_tsc = true, .scale = 1, .offset = ~1ull};
+	unsigned seen[3] = {0};
+	unsigned others = 0, torn = 0;
+	int status = 0;
+	uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CU_ASSERT_PTR_NOT_EQUAL_FATAL(page, MAP_FAILED);
+	reference_time_page_write(&time, page);
+	time.scale = 2;
+	time.offset = ~2ull;
+	const pid_t writer = fork();
+	CU_ASSERT_TRUE_FATAL(writer >= 0);
+	if (writer == 0)
+		page_write_traced(&time, page);
+	for (unsigned i = 0; i < STEPS_MAX; i++) {
+		if (waitpid(writer, &status, 0) != writer || !WIFSTOPPED(status))
+			break;
+		const uint32_t sequence = page_sequence(page);
+		uint64_t numbers[2];
+		memcpy(numbers, page + 8, sizeof numbers);
+		others += sequence > 2;
+		torn += sequence != 0 && (numbers[0] != sequence || numbers[1] != ~numbers[0]);
+		seen[sequence % 3]++;
+		ptrace(PTRACE_SINGLESTEP, writer, NULL, NULL);
+	}
+	if (WIFSTOPPED(status)) {
+		kill(writer, SIGKILL);
+		waitpid(writer, NULL, 0);
+	}
+	munmap(page, 4096);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT_TRACE)
+		return; /* not allowed here: nothing can be said */
+	CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	CU_ASSERT_TRUE(seen[1] > 0 && seen[0] > 0 && seen[2] > 0);
+	CU_ASSERT_EQUAL(others, 0);
+	CU_ASSERT_EQUAL(torn, 0);
+}
+
 /* ---- in a partition ------------------------------------------------------------------------ */
 
 static void page_and_register_agree_on_every_vp(void)
@@ -231,6 +293,7 @@ static const struct test tests[] = {
 	TEST(clock_counts_in_units_of_100_ns),
 	TEST(sequence_is_new_each_time_and_never_0_or_all_ones),
 	TEST(concurrent_reader_never_takes_a_torn_page),
+	TEST(numbers_change_only_while_the_sequence_is_0),
 	TEST(page_and_register_agree_on_every_vp),
 	TEST(backend_with_a_tsc_takes_over_without_a_step),
 	TEST(page_follows_the_backend),
