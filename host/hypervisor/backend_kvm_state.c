@@ -229,7 +229,6 @@ int backend_kvm_vps_reset(struct backend_kvm *kvm, const struct vp_entry *entry)
 			return error;
 	}
 	/* A guest may have written its TSC. */
-	if (kvm->ops.tsc_read)
-		kvm_tsc_align(kvm);
+	(void)kvm_tsc_align(kvm);
 	return entry_set(&kvm->vps[0], entry);
 }

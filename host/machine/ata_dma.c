@@ -72,7 +72,7 @@ static uint8_t regions_move(struct ata_disk *disk, bool is_write)
 	uint64_t left = (uint64_t)disk->sectors_left * ATA_SECTOR_BYTES;
 	bool is_last = false;
 	for (unsigned i = 0; i < REGIONS_MAX && left > 0 && !is_last; i++) {
-		struct region_wire region;
+		struct region_wire region = {0};
 		if (guest_memory_read(disk->config.memory, disk->dma_table + (uint64_t)i * 8,
 			    &region, sizeof region) != 0)
 			return ATA_ERROR_ABORTED;

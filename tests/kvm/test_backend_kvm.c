@@ -457,7 +457,12 @@ static void triple_fault_is_reported(void)
 	rig_destroy(&rig);
 }
 
-#define LVT_ERROR 0xfee00370u /* of the local APIC */
+#define LVT_ERROR     0xfee00370u /* of the local APIC */
+#define IOAPIC_SELECT 0xfec00000u
+#define IOAPIC_DATA   0xfec00010u
+#define IOAPIC_PIN_7  0x1eu /* register: low half of its redirection entry */
+#define MSR_TSC	      0x10u
+#define TSC_FAR	      (1ull << 60)
 
 static void reset_brings_all_vps_back_to_power_on(void)
 {
@@ -472,9 +477,14 @@ static void reset_brings_all_vps_back_to_power_on(void)
 		const unsigned old_id = rig_command(
 			&rig, 0, OP_RDMSR, HV_X64_MSR_GUEST_OS_ID, 0, 0, 0);
 		const unsigned error = rig_command(&rig, 0, OP_LOAD, LVT_ERROR, 0, 0, 0);
+		rig_command(&rig, 0, OP_STORE, IOAPIC_SELECT, IOAPIC_PIN_7, 0, 0);
+		const unsigned pin = rig_command(&rig, 0, OP_LOAD, IOAPIC_DATA, 0, 0, 0);
+		const unsigned tsc = rig_command(&rig, 0, OP_RDMSR, MSR_TSC, 0, 0, 0);
 		const unsigned lstar = rig_command(&rig, 1, OP_RDMSR, 0xc0000082, 0, 0, 0);
 		rig_hypercalls_enable(&rig, 0);
 		rig_command(&rig, 0, OP_STORE, LVT_ERROR, 0x31, 0, 0);
+		rig_command(&rig, 0, OP_STORE, IOAPIC_DATA, 0x31, 0, 0);
+		rig_command(&rig, 0, OP_WRMSR, MSR_TSC, TSC_FAR, 0, 0);
 		rig_command(&rig, 0, OP_START, 1, 0, 0, 0);
 		rig_command(&rig, 0, OP_AWAIT, GUEST_FLAGS, 1, 0, 0);
 		rig_command(&rig, 0, OP_WRMSR, HV_X64_MSR_RESET, 1, 0, 0);
@@ -487,6 +497,8 @@ static void reset_brings_all_vps_back_to_power_on(void)
 		CU_ASSERT_EQUAL(rig.stop, BACKEND_KVM_STOP_RESET);
 		CU_ASSERT_EQUAL(rig_result(&rig, 0, old_id)->result, 0);
 		CU_ASSERT_EQUAL(rig_result(&rig, 0, error)->result, 0x10000); /* masked */
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, pin)->result, 0x10000);
+		CU_ASSERT_TRUE(rig_result(&rig, 0, tsc)->result < TSC_FAR);
 		CU_ASSERT_EQUAL(rig_result(&rig, 1, lstar)->result, 0);
 		partition_reset(rig.partition);
 		CU_ASSERT_EQUAL(rig_reset(&rig), 0);

@@ -114,6 +114,7 @@ static void options_for_kvm_have_the_documented_defaults(void)
 	CU_ASSERT_EQUAL(enlightenments_parse("fast", &fast, &unknown, &bytes), 0);
 	CU_ASSERT_EQUAL(parse("--kernel vmlinuz", &o), 0);
 	CU_ASSERT_EQUAL(o.backend, BACKEND_KVM);
+	CU_ASSERT_EQUAL(o.spin_ns, 20000);
 	CU_ASSERT_STRING_EQUAL(o.kernel, "vmlinuz");
 	CU_ASSERT_PTR_NULL(o.initrd);
 	CU_ASSERT_PTR_NULL(o.command_line);
