@@ -214,7 +214,23 @@ static double proc_sum(pid_t pid, const char *name, const char *key)
 
 double process_private_kib(pid_t pid)
 {
-	return proc_sum(pid, "smaps_rollup", "Private_");
+	char path[64];
+	char line[512];
+	double sum = -1;
+	bool is_private = false;
+	snprintf(path, sizeof path, "/proc/%d/smaps", (int)pid);
+	FILE *file = fopen(path, "r");
+	if (file == NULL)
+		return -1;
+	while (fgets(line, sizeof line, file) != NULL) {
+		char permissions[5];
+		if (sscanf(line, "%*x-%*x %4s", permissions) == 1)
+			is_private = permissions[3] == 'p';
+		else if (is_private && strncmp(line, "Private_", 8) == 0)
+			sum = (sum < 0 ? 0 : sum) + strtod(strchr(line, ':') + 1, NULL);
+	}
+	fclose(file);
+	return sum;
 }
 
 double process_sleeps(pid_t pid)

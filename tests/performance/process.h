@@ -59,7 +59,10 @@ void process_load_get(struct process_load *out);
 /* The part of all processors that others used between the two, 0..1. */
 double process_others_share(const struct process_load *before, const struct process_load *after);
 
-/* Private memory (smaps_rollup, Private_*) in KiB; negative if it cannot be read. */
+/*
+ * Memory that the process alone has, in KiB: private pages of private mappings. Pages of shared
+ * ones, such as those of an image on tmpfs, are the file's. Negative if it cannot be read.
+ */
 double process_private_kib(pid_t pid);
 /* Times that its main thread has gone to sleep; negative if it cannot be read. */
 double process_sleeps(pid_t pid);
