@@ -258,8 +258,11 @@ static uint64_t row_measure(const struct row *row, uint32_t calls)
 
 	if (!row->call(hv, row->argument))
 		return ABSENT;
-	for (uint32_t left = calls > 1 ? calls - 1 : 0; left > 0;) {
+	uint32_t left = calls > 1 ? calls - 1 : 0;
+	for (;;) {
 		const uint32_t batch = left < BATCH ? left : BATCH;
+		if (batch == 0)
+			break;
 		const uint64_t start = bare_tsc();
 		for (uint32_t i = 0; i < batch; i++)
 			(void)row->call(hv, row->argument);
