@@ -53,6 +53,7 @@ endif
 LIBS :=		# archives: name -> <name>_SRCS
 PROGRAMS :=	# programs: name -> <name>_SRCS, <name>_LIBS (pkg-config names)
 TESTS :=	# test programs, paths under tests/ without .c
+KVM_TESTS :=	# those that need a usable KVM, or the rig
 FUZZERS :=	# fuzz targets, names under tests/fuzz/ without .c
 FREESTANDING :=	# sources that must need no libc
 GUEST_PROGRAMS :=	# static, for guests without libraries: name -> <name>_SRCS
@@ -69,7 +70,7 @@ PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 LIB_FILES := $(LIBS:%=$(B)/lib/lib%.a)
 PROGRAM_FILES := $(PROGRAMS:%=$(B)/bin/%)
 GUEST_PROGRAM_FILES := $(GUEST_PROGRAMS:%=$(B)/guest/%)
-TEST_FILES := $(TESTS:%=$(B)/tests/%)
+TEST_FILES := $(TESTS:%=$(B)/tests/%) $(KVM_TESTS:%=$(B)/tests/%)
 FUZZ_REPLAY_FILES := $(FUZZERS:%=$(B)/fuzz/%)
 LIBFUZZER_FILES := $(FUZZERS:%=$(BUILD)/libfuzzer/%)
 OBJECT = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -212,7 +213,7 @@ endif
 
 # Whole programs, as a user runs them: with the normal build only.
 CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare tests/system/test_disk_10g \
-	tests/system/test_readme tests/system/test_vm)
+	tests/system/test_kvm tests/system/test_readme tests/system/test_vm)
 check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)

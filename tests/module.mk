@@ -19,9 +19,12 @@ MODEL_CHANNEL_SRCS := \
 LIBS += explorer
 explorer_SRCS := tests/model/explorer.c
 
-TESTS += \
+# Run by tests/system/test_kvm, where a virtual machine can run.
+KVM_TESTS += \
 	kvm/test_backend_kvm \
 	kvm/test_backend_kvm_interrupts \
+
+TESTS += \
 	loopback/test_bus_pair \
 	loopback/test_loopback_bell \
 	loopback/test_loopback_hostile \
