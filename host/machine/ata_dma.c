@@ -54,7 +54,7 @@ static bool pieces_move(
 			iovs++;
 			count--;
 		}
-		if (n > 0) {
+		if (count > 0 && n > 0) {
 			iovs->iov_base = (char *)iovs->iov_base + n;
 			iovs->iov_len -= (size_t)n;
 		}
