@@ -21,6 +21,9 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
+# One source: the newest entry of the changelog.
+VERSION := $(shell head -n 1 packaging/debian/changelog | tr -d '()' | cut -d' ' -f2)
+
 BUILD := build
 B := $(if $(SAN),$(BUILD)/$(SAN),$(BUILD))
 Q := $(if $(V),,@)
@@ -54,23 +57,30 @@ LIBS :=		# archives: name -> <name>_SRCS
 PROGRAMS :=	# programs: name -> <name>_SRCS, <name>_LIBS (pkg-config names)
 TESTS :=	# test programs, paths under tests/ without .c
 KVM_TESTS :=	# those that need a usable KVM, or the rig
+TEST_PROGRAMS :=	# what test scripts run, likewise
 FUZZERS :=	# fuzz targets, names under tests/fuzz/ without .c
 FREESTANDING :=	# sources that must need no libc
 GUEST_PROGRAMS :=	# static, for guests without libraries: name -> <name>_SRCS
 BARE_KERNELS :=	# images that run on bare metal, names under tests/bare/ without .c
 
+LIBS += version
+version_SRCS := $(B)/gen/packaging/version.c
+
 MODULES := protocol/module.mk guest/module.mk host/module.mk tests/module.mk
 include $(MODULES)
 
-PACKAGES := liburing jansson fuse3 libudev
-PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+PACKAGES := liburing jansson fuse3 libudev libmnl libcap-ng libseccomp
+# Optional: D-Bus, the journal and units' notifications of the guest's daemons.
+HAVE_SYSTEMD = $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
+PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) \
+	$(if $(HAVE_SYSTEMD),-DVIRIDIAN_HAVE_SYSTEMD)
+PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(HAVE_SYSTEMD) 2>/dev/null)
 
 # 3. Rules.
 LIB_FILES := $(LIBS:%=$(B)/lib/lib%.a)
 PROGRAM_FILES := $(PROGRAMS:%=$(B)/bin/%)
 GUEST_PROGRAM_FILES := $(GUEST_PROGRAMS:%=$(B)/guest/%)
-TEST_FILES := $(TESTS:%=$(B)/tests/%) $(KVM_TESTS:%=$(B)/tests/%)
+TEST_FILES := $(TESTS:%=$(B)/tests/%) $(KVM_TESTS:%=$(B)/tests/%) $(TEST_PROGRAMS:%=$(B)/tests/%)
 FUZZ_REPLAY_FILES := $(FUZZERS:%=$(B)/fuzz/%)
 LIBFUZZER_FILES := $(FUZZERS:%=$(BUILD)/libfuzzer/%)
 OBJECT = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -92,6 +102,12 @@ $(B)/gen/host/machine/acpi_dsdt.c: host/machine/acpi.asl | deps-once
 	$(Q){ echo '#include "host/machine/acpi.h"' && echo 'const unsigned char acpi_dsdt[] = {' && \
 		od -An -v -tx1 $(@:.c=.aml) | sed 's/ \(..\)/0x\1,/g' && echo '};' && \
 		echo 'const size_t acpi_dsdt_bytes = sizeof acpi_dsdt;'; } >$@.new && mv $@.new $@
+
+# What --version prints; a file of its own, so that nothing else is compiled anew for it.
+$(B)/gen/packaging/version.c: packaging/debian/changelog | deps-once
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "packaging/version.h"' && \
+		echo 'const char viridian_version[] = "$(VERSION)";'; } >$@
 
 define LIB_RULE
 $(B)/lib/lib$(1).a: $(call OBJECT,$($(1)_SRCS)) $(MODULES)
@@ -121,6 +137,7 @@ $(foreach program,$(GUEST_PROGRAMS),$(eval $(call GUEST_PROGRAM_RULE,$(program))
 
 $(filter $(B)/tests/loopback/test_stack_%,$(TEST_FILES)): $(call OBJECT,$(STACK_SRCS))
 $(B)/tests/model/model_channel: $(call OBJECT,$(MODEL_CHANNEL_SRCS))
+$(B)/tests/devices/vmbus_devices: $(call OBJECT,$(DEVICES_SRCS))
 $(B)/tests/%: $(B)/obj/tests/%.o $(call OBJECT,$(HARNESS_SRCS)) $(LIB_FILES)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
@@ -186,14 +203,17 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 .PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
+		Makefile packaging/module.mk
 
 deps: ## install what is missing (Debian packages)
 	@tests/tools/deps
 
-# Every build rule waits for this; it costs one dpkg query.
+# Every build rule waits for this; it costs one dpkg query. A packager, who has declared what is
+# needed, says DEPS=true.
+DEPS ?= tests/tools/deps
 deps-once:
-	@tests/tools/deps
+	@$(DEPS)
 
 # With clang and its tools, for what needs them.
 deps-lint:
@@ -212,8 +232,10 @@ else
 endif
 
 # Whole programs, as a user runs them: with the normal build only.
-CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare tests/system/test_disk_10g \
-	tests/system/test_kvm tests/system/test_readme tests/system/test_vm)
+CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare \
+	tests/system/test_daemon_devices tests/system/test_daemons tests/system/test_disk_10g \
+	tests/system/test_fcopy tests/system/test_kvm tests/system/test_kvp tests/system/test_packaging \
+	tests/system/test_readme tests/system/test_vm tests/system/test_vss)
 check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)
@@ -243,12 +265,7 @@ bench-vm: programs bare ## hvbench vm, in the rig where KVM cannot be used; ROUN
 coverage: ## line and branch coverage for each folder
 	@tests/tools/coverage
 
-install: programs ## install programs under DESTDIR and PREFIX
-	install -d $(DESTDIR)$(BINDIR)
-	install -m 755 $(PROGRAM_FILES) $(DESTDIR)$(BINDIR)
-
-uninstall: ## remove them
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%)
+include packaging/module.mk
 
 clean: ## remove build/
 	rm -rf $(BUILD)

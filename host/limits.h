@@ -78,6 +78,12 @@
  * opens all its channels must leave descriptors (of 1024, usually) for disks and clients.
  */
 #define LIMIT_KVM_DOORBELLS 512u
+/*
+ * Key-value pairs: jobs under way, those of control clients and the worker's own; and pairs of
+ * a pool that are asked for, which costs the guest a message each and the host nothing to keep.
+ */
+#define LIMIT_KVP_JOBS	16u
+#define LIMIT_KVP_ITEMS 16384u
 /* File store: the largest image on tmpfs that is mapped, and the extents looked for in it. */
 #define LIMIT_STORE_MAP_BYTES	(1ull << 40)
 #define LIMIT_STORE_MAP_EXTENTS 65536u

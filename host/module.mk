@@ -72,11 +72,15 @@ hostbus_SRCS := \
 
 LIBS += vsp
 vsp_SRCS := \
+	host/vsp/fcopy_provider.c \
+	host/vsp/fcopy_vsp.c \
 	host/vsp/heartbeat_provider.c \
 	host/vsp/heartbeat_vsp.c \
 	host/vsp/ic_host.c \
 	host/vsp/ic_provider.c \
 	host/vsp/ic_session.c \
+	host/vsp/kvp_provider.c \
+	host/vsp/kvp_vsp.c \
 	host/vsp/scsi_block.c \
 	host/vsp/scsi_command.c \
 	host/vsp/scsi_common.c \
@@ -97,10 +101,13 @@ vsp_SRCS := \
 	host/vsp/store_ram.c \
 	host/vsp/timesync_provider.c \
 	host/vsp/timesync_vsp.c \
+	host/vsp/vss_provider.c \
+	host/vsp/vss_vsp.c \
 
 LIBS += worker
 worker_SRCS := \
 	host/vmwp/control.c \
+	host/vmwp/control_kvp.c \
 	host/vmwp/control_listen.c \
 	host/vmwp/control_print.c \
 	host/vmwp/control_socket.c \
@@ -112,17 +119,28 @@ worker_SRCS := \
 	host/vmwp/options_disk.c \
 	host/vmwp/options_services.c \
 	host/vmwp/worker.c \
+	host/vmwp/worker_backup.c \
 	host/vmwp/worker_commands.c \
+	host/vmwp/worker_copy.c \
+	host/vmwp/worker_copy_source.c \
 	host/vmwp/worker_crash.c \
 	host/vmwp/worker_disk.c \
 	host/vmwp/worker_kvm.c \
+	host/vmwp/worker_kvp.c \
 	host/vmwp/worker_loopback.c \
 	host/vmwp/worker_power.c \
 	host/vmwp/worker_report.c \
 	host/vmwp/worker_services.c \
 
 PROGRAMS += vmwpctl
-vmwpctl_SRCS := host/vmwp/vmwpctl.c
+vmwpctl_SRCS := \
+	host/vmwp/vmwpctl.c \
+	host/vmwp/vmwpctl_backup.c \
+	host/vmwp/vmwpctl_copy.c \
+	host/vmwp/vmwpctl_kvp.c \
+	host/vmwp/vmwpctl_talk.c \
+	host/vmwp/vmwpctl_fcopy.c \
+
 
 PROGRAMS += vmwp
 vmwp_SRCS := \

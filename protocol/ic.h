@@ -162,6 +162,7 @@ struct ic_component {
 	X(IC_REJECT_TRANSACTION_ID, "response to another transaction")                             \
 	X(IC_REJECT_STALE, "stale response during negotiation")                                    \
 	X(IC_REJECT_STATUS, "peer answered with a failure status")                                 \
+	X(IC_REJECT_BUSY, "request while another is pending")                                      \
 	X(IC_REJECT_FLOOD, "too many rejected messages")                                           \
 	X(IC_REJECT_CLOSED, "channel is not open")
 

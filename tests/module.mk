@@ -1,5 +1,5 @@
 # Tests. Each is a program of its own, named for the behaviour that it proves.
-HARNESS_SRCS := tests/harness.c
+HARNESS_SRCS := tests/harness.c tests/sysfs_tree.c
 
 # The whole stack: a worker in a child process, a guest in the test.
 STACK_SRCS := \
@@ -14,6 +14,15 @@ MODEL_CHANNEL_SRCS := \
 	tests/model/model_channel_monitor.c \
 	tests/model/model_channel_moves.c \
 	tests/model/model_channel_walk.c \
+
+# The devices of the guest's kernel without a guest, for tests/system/test_daemon_devices.
+DEVICES_SRCS := \
+	tests/devices/device_fs.c \
+	tests/devices/hv_utils.c \
+	tests/devices/hv_utils_kvp.c \
+	tests/devices/vmbus_devices_kvp.c \
+
+TEST_PROGRAMS += devices/vmbus_devices
 
 # The model checker: real code, every interleaving.
 LIBS += explorer
@@ -31,6 +40,7 @@ TESTS += \
 	loopback/test_loopback_transport \
 	loopback/test_storage_pair \
 	loopback/test_storage_rescind \
+	loopback/test_stack_backup \
 	loopback/test_stack_cycles \
 	loopback/test_stack_kill \
 	loopback/test_stack_services \
@@ -44,10 +54,18 @@ TESTS += \
 	unit/test_boot_multiboot \
 	unit/test_console \
 	unit/test_control \
+	unit/test_control_copy \
+	unit/test_control_kvp \
 	unit/test_control_socket \
 	unit/test_cursor \
+	unit/test_daemon \
+	unit/test_daemon_helper \
 	unit/test_deferral \
 	unit/test_enlightenment \
+	unit/test_fcopy \
+	unit/test_fcopy_file \
+	unit/test_fcopy_guest \
+	unit/test_fcopy_service \
 	unit/test_guid \
 	unit/test_heartbeat \
 	unit/test_heartbeat_provider \
@@ -67,9 +85,22 @@ TESTS += \
 	unit/test_ic_host \
 	unit/test_ic_provider \
 	unit/test_io_space \
+	unit/test_kvp \
+	unit/test_kvp_ip \
+	unit/test_kvp_pair \
+	unit/test_kvp_vsp \
 	unit/test_loop \
 	unit/test_machine_ports \
+	unit/test_kvp_device \
+	unit/test_kvp_ic \
+	unit/test_kvp_pool \
+	unit/test_kvp_service \
+	unit/test_kvpfs_name \
 	unit/test_memory \
+	unit/test_net_address \
+	unit/test_net_apply \
+	unit/test_net_config \
+	unit/test_net_script \
 	unit/test_options \
 	unit/test_packet \
 	unit/test_partition \
@@ -92,6 +123,7 @@ TESTS += \
 	unit/test_storage_replay \
 	unit/test_storage_vsp \
 	unit/test_shutdown \
+	unit/test_shutdown_daemon \
 	unit/test_stimer \
 	unit/test_store_file \
 	unit/test_store_map \
@@ -100,8 +132,12 @@ TESTS += \
 	unit/test_time_policy \
 	unit/test_timers \
 	unit/test_timesync \
+	unit/test_timesync_daemon \
 	unit/test_synic_test_device \
 	unit/test_uart_16550 \
+	unit/test_uio_channel \
+	unit/test_utf16 \
+	unit/test_vmbus_bind \
 	unit/test_vmbus_bus \
 	unit/test_vmbus_bus_life \
 	unit/test_vmbus_bus_monitor \
@@ -122,23 +158,32 @@ TESTS += \
 	unit/test_vmbus_server_table \
 	unit/test_vmbus_server_unload \
 	unit/test_vmbusctl \
+	unit/test_vmbusctl_status \
 	unit/test_vmwpctl \
 	unit/test_vsc_disk \
+	unit/test_vss \
+	unit/test_vss_agent \
+	unit/test_vss_keeper \
+	unit/test_vss_policy \
 	unit/test_winhv \
+	unit/test_worker_copy_source \
 	unit/test_winhv_calls \
 
 FUZZERS += \
 	fuzz_boot \
 	fuzz_control \
+	fuzz_fcopy \
 	fuzz_hypercall \
 	fuzz_ic \
 	fuzz_ic_services \
+	fuzz_kvp \
 	fuzz_packet \
 	fuzz_ring \
 	fuzz_storage_vsc \
 	fuzz_storage_vsp \
 	fuzz_vmbus_client \
 	fuzz_vmbus_server \
+	fuzz_vss \
 
 
 PROGRAMS += hvbench

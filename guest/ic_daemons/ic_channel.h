@@ -3,18 +3,17 @@
  * An integration component on the guest's bus: opens the component's channel and answers
  * what the host sends, for any struct ic_guest.
  *
- *	vmbus channel <-> ic_channel <-> ic_guest <-> the component's handler
+ *	vmbus channel <-> ic_channel <-> ic_link <-> ic_guest <-> the component's handler
  *
- * After ic_channel_open() all happens inside vmbus_poll(). No allocation; `channel` must
- * not move while it is open. A host that floods gets a bounded number of packets handled
- * in one call; a reply that finds no space is dropped and counted, for a host with one
- * request outstanding never makes that happen (R-IC-009).
+ * After ic_channel_open() all happens inside vmbus_poll(), and inside ic_guest_finish() for
+ * answers that come later (not from a callback of the bus). No allocation; `channel` must not
+ * move while it is open.
  *
  *	struct heartbeat_ic heartbeat;
  *	struct ic_channel channel;
  *	heartbeat_ic_init(&heartbeat);
  *	if (ic_channel_open(&channel, bus, &heartbeat.ic, &guid_heartbeat, deadline) == 0)
- *		while (!channel.is_gone)
+ *		while (!channel.link.is_gone)
  *			vmbus_poll(bus, timeout);
  *	ic_channel_close(&channel, deadline);
  *
@@ -23,26 +22,17 @@
 #ifndef GUEST_IC_DAEMONS_IC_CHANNEL_H
 #define GUEST_IC_DAEMONS_IC_CHANNEL_H
 
-#include "guest/ic_daemons/ic_guest.h"
+#include "guest/ic_daemons/ic_link.h"
 #include "guest/vmbus/vmbus.h"
 
 /* Ring of one direction, control page included, as Linux's guests have it. */
 #define IC_CHANNEL_RING_BYTES 16384u
 
-/* Packets taken in one call of on_ready. */
-#define IC_CHANNEL_BATCH 64u
-
 struct ic_channel {
-	struct vmbus *bus;   /* borrowed while open */
-	struct ic_guest *ic; /* borrowed while open */
+	struct vmbus *bus; /* borrowed while open */
 	struct vmbus_channel channel;
 	bool is_open;
-	bool is_gone;	    /* rescinded, or the ring is corrupt: close it */
-	const char *reason; /* why is_gone, constant; NULL before */
-	uint64_t packets;
-	uint64_t replies;
-	uint64_t replies_dropped; /* no space in the ring */
-	uint64_t buffer[(IC_PAYLOAD_MAX_BYTES + 7) / 8];
+	struct ic_link link; /* link.is_gone: rescinded, or the ring is corrupt: close it */
 };
 
 /*

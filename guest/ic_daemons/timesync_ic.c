@@ -46,8 +46,11 @@ static bool message_read(const struct ic_agreement *agreement, const uint8_t *bo
 static bool sample_make(
 	struct timesync_ic *timesync, const struct message *message, struct timesync_sample *out)
 {
-	uint64_t now = timesync->ops->reference_100ns(timesync->ctx);
+	const struct timesync_ic_ops *ops = timesync->ops;
 	uint64_t at = message->reference_100ns;
+	uint64_t now = at != 0 && ops->reference_since != NULL
+			       ? ops->reference_since(timesync->ctx, at)
+			       : ops->reference_100ns(timesync->ctx);
 	*out = (struct timesync_sample){
 		.utc_100ns = message->parent_100ns,
 		.reference_100ns = now,

@@ -29,6 +29,11 @@ struct timesync_sample {
 struct timesync_ic_ops {
 	/* The partition's reference time, 100 ns. */
 	uint64_t (*reference_100ns)(void *ctx);
+	/*
+	 * Instead of it, for a guest that cannot read it but has an idea: what it is now, given
+	 * that it was `message_100ns` (not 0) when the message was sent. May be NULL.
+	 */
+	uint64_t (*reference_since)(void *ctx, uint64_t message_100ns);
 	/* A message that tells the time. `sample` is borrowed during the call. */
 	void (*sample)(void *ctx, const struct timesync_sample *sample);
 };

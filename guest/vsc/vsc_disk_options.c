@@ -2,6 +2,7 @@
 /* Command line of vsc-disk. See vsc_disk_options.h. */
 #include "guest/vsc/vsc_disk_options.h"
 
+#include "packaging/version.h"
 #include "protocol/vmbus.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ static const char usage[] =
 	"  --allow-other       let other users use the files\n"
 	"  --json-status FILE  write counts there, on SIGUSR1 and at the end too\n"
 	"  --ready-fd N        write the line \"ready: N disks\" to this descriptor too\n"
-	"  --help\n"
+	"  --version, --help\n"
 	"\n"
 	"Exit status: 0 ended in order, 1 failure, 2 wrong usage.\n"
 	"example: vsc-disk --connect /tmp/guest.sock /mnt/disks\n";
@@ -86,6 +87,7 @@ enum option_key {
 	OPTION_ALLOW_OTHER,
 	OPTION_JSON_STATUS,
 	OPTION_READY_FD,
+	OPTION_VERSION,
 	OPTION_HELP,
 };
 
@@ -100,6 +102,7 @@ static const struct option long_options[] = {
 	{"allow-other", no_argument, NULL, OPTION_ALLOW_OTHER},
 	{"json-status", required_argument, NULL, OPTION_JSON_STATUS},
 	{"ready-fd", required_argument, NULL, OPTION_READY_FD},
+	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -136,6 +139,9 @@ static int option_take(struct disk_options *options, int key, const char *value)
 		if (result == 0 && fcntl(options->ready_fd, F_GETFD) < 0)
 			return complain("--ready-fd: \"%s\" is no open descriptor", value);
 		return result;
+	case OPTION_VERSION:
+		version_print("vsc-disk");
+		return 1;
 	case OPTION_HELP:
 		fputs(usage, stdout);
 		return 1;

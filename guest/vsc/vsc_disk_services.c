@@ -70,7 +70,7 @@ static void channel_close(struct disk_services *services, unsigned i, uint64_t e
 void disk_services_serve(struct disk_services *services, uint64_t each_100ns)
 {
 	for (unsigned i = 0; i < DISK_SERVICES; i++)
-		if (services->is_open[i] && services->channels[i].is_gone)
+		if (services->is_open[i] && services->channels[i].link.is_gone)
 			channel_close(services, i, each_100ns);
 }
 

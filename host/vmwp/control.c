@@ -294,6 +294,7 @@ struct control_ticket control_ticket_take(struct control_ticket *ticket)
 	struct control_ticket kept = *ticket;
 	ticket->is_taken = true;
 	ticket->id = NULL;
+	kept.passed_fd = NULL;
 	return kept;
 }
 

@@ -37,6 +37,9 @@
 #define CONTROL_LUN_MAX	       254u
 #define CONTROL_PATH_MAX_BYTES 4095u
 
+#define CONTROL_KVP_PAGE_MAX	    32u	  /* pairs: what a client has not read stays bounded */
+#define CONTROL_ADDRESSES_MAX_BYTES 6144u /* a list as text */
+
 #define CONTROL_REASON_MAX_BYTES 2047u
 #define CONTROL_TIMEOUT_MAX_S	 3600
 
@@ -52,8 +55,14 @@ void control_error_set(struct control_error *error, const char *format, ...)
  * lines over makes one for each line; a command that is not done yet takes it.
  */
 struct control_ticket {
-	unsigned client; /* these two are of whoever made it */
+	unsigned client; /* these three are of whoever made it */
 	uint64_t serial;
+	uint64_t connection; /* the same for all lines of one; not 0 */
+	/*
+	 * Where the descriptor lies that came with the line or before it: -1, none. Who keeps it
+	 * puts -1 there. NULL: none can come. For the call of begin alone.
+	 */
+	int *passed_fd;
 	bool is_taken;
 	json_t *id; /* owned */
 };
@@ -146,6 +155,57 @@ struct control_power {
 	unsigned timeout_s; /* for the guest's answer, 1..CONTROL_TIMEOUT_MAX_S; 0: the default */
 };
 
+enum control_backup_action {
+	CONTROL_BACKUP_FREEZE,
+	CONTROL_BACKUP_THAW,
+	CONTROL_BACKUP_STATUS,
+};
+
+struct control_backup {
+	enum control_backup_action action;
+	bool is_held;	    /* thaw when the client that asked has gone */
+	unsigned timeout_s; /* for the guest to freeze, 1..CONTROL_TIMEOUT_MAX_S; 0: the default */
+	unsigned limit_s;   /* frozen at most, likewise */
+};
+
+/* The file itself comes as the ticket's passed_fd. */
+struct control_copy {
+	const char *name; /* borrowed during the call, like path */
+	const char *path; /* of the directory in the guest */
+	bool overwrites;
+	bool creates_path;
+};
+
+enum control_kvp_action {
+	CONTROL_KVP_DELETE,
+	CONTROL_KVP_GET,
+	CONTROL_KVP_LIST,
+	CONTROL_KVP_SET,
+};
+
+struct control_kvp {
+	enum control_kvp_action action;
+	uint8_t pool;	   /* enum kvp_pool */
+	const char *key;   /* borrowed during the call; NULL with LIST */
+	const char *value; /* likewise; NULL: empty */
+	uint32_t type;	   /* enum kvp_type */
+	bool is_direct;
+	uint32_t index;
+	uint32_t count;	    /* 0: CONTROL_KVP_PAGE_MAX */
+	unsigned timeout_s; /* 0: the default */
+};
+
+/* Texts are borrowed during the call; lists are joined by commas, NULL is empty. */
+struct control_ip {
+	bool is_set;
+	const char *adapter;
+	const char *addresses; /* ADDRESS/BITS each */
+	const char *gateways;
+	const char *dns;
+	bool is_dhcp;
+	unsigned timeout_s; /* 0: the default */
+};
+
 /*
  * The worker behind the commands. Each returns a new reference that becomes `result`, or
  * NULL with *error set. None may wait: what takes long takes its ticket, or is begun and seen
@@ -165,6 +225,17 @@ struct control_ops {
 		struct control_error *error);
 	/* Tell the guest the time, to be set (is_sync) or to be noted. */
 	json_t *(*time)(void *ctx, bool is_sync, struct control_ticket *ticket,
+		struct control_error *error);
+	json_t *(*backup)(void *ctx, const struct control_backup *what,
+		struct control_ticket *ticket, struct control_error *error);
+	/* Copy a file into the guest; give that up; how far it is. */
+	json_t *(*copy)(void *ctx, const struct control_copy *what, struct control_ticket *ticket,
+		struct control_error *error);
+	json_t *(*copy_cancel)(void *ctx, struct control_error *error);
+	json_t *(*copy_status)(void *ctx, struct control_error *error);
+	json_t *(*kvp)(void *ctx, const struct control_kvp *what, struct control_ticket *ticket,
+		struct control_error *error);
+	json_t *(*ip)(void *ctx, const struct control_ip *what, struct control_ticket *ticket,
 		struct control_error *error);
 };
 

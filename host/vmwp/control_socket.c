@@ -27,7 +27,9 @@ struct client {
 	bool is_closing;	       /* take no more; go when the output is out */
 	bool is_waiting; /* its line will be answered later: take no more until then */
 	uint64_t serial; /* of its last line */
-	char *input;	 /* owned */
+	int passed_fd;	 /* that came with a line, and waits for its command; or -1 */
+	uint64_t connection;
+	char *input; /* owned */
 	size_t input_bytes;
 	size_t input_size;
 	char *output; /* owned */
@@ -43,19 +45,32 @@ struct control_socket {
 	struct control_listener listener;
 	int spare_fd; /* given up to accept, and refuse, when descriptors run out */
 	struct client clients[CONTROL_CLIENTS_MAX];
-	uint64_t serial; /* of the last line */
+	uint64_t serial;			      /* of the last line */
+	void (*gone)(void *ctx, uint64_t connection); /* or NULL */
+	void *gone_ctx;
 	struct control_socket_statistics statistics;
 };
+
+static void passed_fd_close(struct client *client)
+{
+	if (client->passed_fd >= 0)
+		close(client->passed_fd);
+	client->passed_fd = -1;
+}
 
 static void client_remove(struct client *client)
 {
 	struct control_socket *control = client->socket;
 	control->loop.fd_remove(control->loop.ctx, client->fd);
 	close(client->fd);
+	passed_fd_close(client);
 	free(client->input);
 	free(client->output);
-	*client = (struct client){.socket = control, .fd = -1};
+	const uint64_t connection = client->connection;
+	*client = (struct client){.socket = control, .fd = -1, .passed_fd = -1};
 	control->statistics.clients--;
+	if (control->gone != NULL)
+		control->gone(control->gone_ctx, connection);
 }
 
 /* --- output ------------------------------------------------------------------------------- */
@@ -112,9 +127,12 @@ static bool answer_line(struct client *client, const char *line, size_t len)
 	struct control_ticket ticket = {
 		.client = (unsigned)(client - control->clients),
 		.serial = ++control->serial,
+		.connection = client->connection,
 	};
 	client->serial = ticket.serial;
+	ticket.passed_fd = &client->passed_fd;
 	char *answer = control->handle(control->ctx, line, len, &ticket);
+	passed_fd_close(client); /* if the command had no use for it */
 	client->is_waiting = ticket.is_taken;
 	if (answer == NULL)
 		return client->is_waiting;
@@ -165,13 +183,42 @@ static bool input_make_room(struct client *client)
 	return true;
 }
 
+/*
+ * recv() with a descriptor, if one comes along: the last one is kept for the line's command. More
+ * than fit in the message the kernel closes.
+ */
+static ssize_t input_receive(struct client *client, void *bytes, size_t size)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec data = {.iov_base = bytes, .iov_len = size};
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control,
+	};
+	const ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = n >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return n;
+	/* For the sake of alignment there may be room for one more. */
+	for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= header->cmsg_len; at += sizeof(int)) {
+		passed_fd_close(client);
+		memcpy(&client->passed_fd, CMSG_DATA(header) + at, sizeof client->passed_fd);
+	}
+	return n;
+}
+
 /* Read once: the loop calls again while there is more. False: drop the client. */
 static bool input_read(struct client *client)
 {
 	if (!input_make_room(client))
 		return false;
-	ssize_t n = recv(client->fd, client->input + client->input_bytes,
-		client->input_size - client->input_bytes, MSG_DONTWAIT);
+	ssize_t n = input_receive(client, client->input + client->input_bytes,
+		client->input_size - client->input_bytes);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (n == 0) {
@@ -188,7 +235,9 @@ static bool input_read(struct client *client)
 static void client_watch(struct client *client)
 {
 	struct control_socket *control = client->socket;
-	uint32_t events = client->is_closing || client->is_waiting ? 0 : POLLIN;
+	/* Who waits is watched for its end: that comes with any event, also with one that never
+	 * does. */
+	uint32_t events = client->is_waiting ? POLLPRI : client->is_closing ? 0 : POLLIN;
 	if (output_pending(client) > 0)
 		events |= POLLOUT;
 	if (events == client->events)
@@ -265,7 +314,7 @@ static void admit(struct control_socket *control, int fd)
 	}
 	client->fd = fd;
 	client->events = POLLIN;
-	control->statistics.accepted++;
+	client->connection = ++control->statistics.accepted;
 	control->statistics.clients++;
 }
 
@@ -305,7 +354,7 @@ int control_socket_create(const char *path, const struct control_loop *loop, con
 	control->handle = handle;
 	control->ctx = ctx;
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		control->clients[i] = (struct client){.socket = control, .fd = -1};
+		control->clients[i] = (struct client){.socket = control, .fd = -1, .passed_fd = -1};
 	int result = control_listener_open(&control->listener, path, error);
 	if (result != 0)
 		goto out_free;
@@ -330,6 +379,7 @@ void control_socket_destroy(struct control_socket *control)
 {
 	if (control == NULL)
 		return;
+	control->gone = NULL;
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		if (control->clients[i].fd >= 0)
 			client_remove(&control->clients[i]);
@@ -338,6 +388,13 @@ void control_socket_destroy(struct control_socket *control)
 	close(control->spare_fd);
 	control_listener_close(&control->listener);
 	free(control);
+}
+
+void control_socket_gone_set(
+	struct control_socket *control, void (*gone)(void *ctx, uint64_t connection), void *ctx)
+{
+	control->gone = gone;
+	control->gone_ctx = ctx;
 }
 
 void control_socket_statistics_get(

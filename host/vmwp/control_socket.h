@@ -75,6 +75,13 @@ void control_socket_destroy(struct control_socket *socket);
 void control_socket_answer(struct control_socket *socket, struct control_ticket *ticket,
 	json_t *result, const struct control_error *error);
 
+/*
+ * Call `gone` with the number of each connection (control_ticket.connection) that ends, from here
+ * to control_socket_destroy(), which calls it no more. It may answer tickets of others.
+ */
+void control_socket_gone_set(
+	struct control_socket *socket, void (*gone)(void *ctx, uint64_t connection), void *ctx);
+
 void control_socket_statistics_get(
 	const struct control_socket *socket, struct control_socket_statistics *out);
 

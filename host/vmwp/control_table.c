@@ -4,6 +4,8 @@
  */
 #include "host/vmwp/control.h"
 
+#include "host/vmwp/control_kvp.h"
+
 static const char *const kinds[] = {"disk", "dvd", NULL};
 
 #define CONTROLLER_ARGUMENT                                                                        \
@@ -97,6 +99,65 @@ static const struct control_argument time_arguments[] = {
 	},
 };
 
+static const char *const backup_actions[] = {"freeze", "thaw", "status", NULL};
+
+static const struct control_argument backup_arguments[] = {
+	{
+		.name = "action",
+		.type = CONTROL_STRING,
+		.is_required = true,
+		.maximum = 16,
+		.choices = backup_actions,
+		.help = "freeze: its file systems take no writes until thaw",
+	},
+	{
+		.name = "hold",
+		.type = CONTROL_BOOLEAN,
+		.help = "with freeze: thaw when this client has gone; false if not given",
+	},
+	{
+		.name = "limit",
+		.type = CONTROL_INTEGER,
+		.minimum = 1,
+		.maximum = CONTROL_TIMEOUT_MAX_S,
+		.help = "with freeze: seconds until it is thawed in any case; 60 if not given",
+	},
+	{
+		.name = "timeout",
+		.type = CONTROL_INTEGER,
+		.minimum = 1,
+		.maximum = CONTROL_TIMEOUT_MAX_S,
+		.help = "with freeze: seconds that the guest may take to freeze; 900 if not given",
+	},
+};
+
+static const struct control_argument copy_arguments[] = {
+	{
+		.name = "name",
+		.type = CONTROL_STRING,
+		.is_required = true,
+		.maximum = CONTROL_PATH_MAX_BYTES,
+		.help = "of the file in the guest; the file itself is passed as a descriptor",
+	},
+	{
+		.name = "path",
+		.type = CONTROL_STRING,
+		.is_required = true,
+		.maximum = CONTROL_PATH_MAX_BYTES,
+		.help = "its directory in the guest",
+	},
+	{
+		.name = "overwrite",
+		.type = CONTROL_BOOLEAN,
+		.help = "replace a file that exists; false if not given",
+	},
+	{
+		.name = "create_dirs",
+		.type = CONTROL_BOOLEAN,
+		.help = "make the directory if it is missing; false if not given",
+	},
+};
+
 static unsigned number(const json_t *arguments, const char *name)
 {
 	return (unsigned)json_integer_value(json_object_get(arguments, name));
@@ -117,6 +178,34 @@ static json_t *handle_attach(void *ctx, const json_t *arguments, struct control_
 	};
 	/* cppcheck-suppress returnDanglingLifetime ; `what` is lent for the call only */
 	return worker->ops->attach(worker->ctx, &what, error);
+}
+
+static json_t *begin_copy(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	const struct control_worker *worker = ctx;
+	const struct control_copy what = {
+		.name = json_string_value(json_object_get(arguments, "name")),
+		.path = json_string_value(json_object_get(arguments, "path")),
+		.overwrites = json_is_true(json_object_get(arguments, "overwrite")),
+		.creates_path = json_is_true(json_object_get(arguments, "create_dirs")),
+	};
+	/* cppcheck-suppress returnDanglingLifetime ; `what` is lent for the call only */
+	return worker->ops->copy(worker->ctx, &what, ticket, error);
+}
+
+static json_t *handle_copy_cancel(void *ctx, const json_t *arguments, struct control_error *error)
+{
+	const struct control_worker *worker = ctx;
+	(void)arguments;
+	return worker->ops->copy_cancel(worker->ctx, error);
+}
+
+static json_t *handle_copy_status(void *ctx, const json_t *arguments, struct control_error *error)
+{
+	const struct control_worker *worker = ctx;
+	(void)arguments;
+	return worker->ops->copy_status(worker->ctx, error);
 }
 
 static json_t *handle_detach(void *ctx, const json_t *arguments, struct control_error *error)
@@ -160,6 +249,22 @@ static json_t *begin_power(void *ctx, enum control_power_action action, const js
 	};
 	/* cppcheck-suppress returnDanglingLifetime ; `what` is lent for the call only */
 	return worker->ops->power(worker->ctx, &what, ticket, error);
+}
+
+static json_t *begin_backup(void *ctx, const json_t *arguments, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	const struct control_worker *worker = ctx;
+	const char *action = json_string_value(json_object_get(arguments, "action"));
+	const struct control_backup what = {
+		.action = action[0] == 'f'   ? CONTROL_BACKUP_FREEZE
+			  : action[0] == 't' ? CONTROL_BACKUP_THAW
+					     : CONTROL_BACKUP_STATUS,
+		.is_held = json_is_true(json_object_get(arguments, "hold")),
+		.timeout_s = number(arguments, "timeout"),
+		.limit_s = number(arguments, "limit"),
+	};
+	return worker->ops->backup(worker->ctx, &what, ticket, error);
 }
 
 static json_t *begin_hibernate(void *ctx, const json_t *arguments, struct control_ticket *ticket,
@@ -221,6 +326,12 @@ static json_t *handle_status(void *ctx, const json_t *arguments, struct control_
 static const struct control_command commands[] = {
 	{"attach", "attach a disk or a DVD", attach_arguments, COUNT(attach_arguments),
 		handle_attach, NULL},
+	{"backup", "have the guest's file systems at rest while its disks are copied",
+		backup_arguments, COUNT(backup_arguments), NULL, begin_backup},
+	{"copy", "copy a file into the guest", copy_arguments, COUNT(copy_arguments), NULL,
+		begin_copy},
+	{"copy-cancel", "give the copy up", NULL, 0, handle_copy_cancel, NULL},
+	{"copy-status", "how far the copy is", NULL, 0, handle_copy_status, NULL},
 	{"detach", "take a disk or a DVD away", detach_arguments, COUNT(detach_arguments),
 		handle_detach, NULL},
 	{"heartbeat", "whether the guest answers, and what it says", NULL, 0, handle_heartbeat,
@@ -228,6 +339,18 @@ static const struct control_command commands[] = {
 	{"help", "list these commands", NULL, 0, handle_help, NULL},
 	{"hibernate", "ask the guest to hibernate", power_arguments, COUNT(power_arguments), NULL,
 		begin_hibernate},
+	{"ip-get", "the addresses of an adapter of the guest", control_ip_get_arguments,
+		COUNT(control_ip_get_arguments), NULL, control_ip_get},
+	{"ip-set", "have the guest set them", control_ip_set_arguments,
+		COUNT(control_ip_set_arguments), NULL, control_ip_set},
+	{"kvp-delete", "delete a pair that is kept in the guest", control_kvp_delete_arguments,
+		COUNT(control_kvp_delete_arguments), NULL, control_kvp_delete},
+	{"kvp-get", "read one", control_kvp_get_arguments, COUNT(control_kvp_get_arguments), NULL,
+		control_kvp_get},
+	{"kvp-list", "read a pool of them, by pages", control_kvp_list_arguments,
+		COUNT(control_kvp_list_arguments), NULL, control_kvp_list},
+	{"kvp-set", "make or change one", control_kvp_set_arguments,
+		COUNT(control_kvp_set_arguments), NULL, control_kvp_set},
 	{"reboot", "ask the guest to restart", power_arguments, COUNT(power_arguments), NULL,
 		begin_reboot},
 	{"services", "the integration services and how they fare", NULL, 0, handle_services, NULL},

@@ -3,6 +3,7 @@
 #include "host/hypervisor/backend_kvm.h"
 #include "host/vmwp/options.h"
 #include "host/vmwp/worker.h"
+#include "packaging/version.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,9 @@ static const char help_text[] = "usage: vmwp VERB [options]\n"
 				"  run        host one partition; see vmwp run --help\n"
 				"  probe      say whether this machine can run guests on KVM\n"
 				"  help       this text\n"
+				"\n"
+				"  --version  name and version\n"
+				"  --help     this text\n"
 				"\n"
 				"example: vmwp run --kernel vmlinuz --disk root.img\n";
 
@@ -57,6 +61,14 @@ static int help_verb(int argc, char **argv)
 	return 0;
 }
 
+static int version_verb(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	version_print("vmwp");
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -65,6 +77,7 @@ static const struct {
 	{"probe", probe_verb},
 	{"help", help_verb},
 	{"--help", help_verb},
+	{"--version", version_verb},
 };
 
 int main(int argc, char **argv)

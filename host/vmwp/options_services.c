@@ -8,13 +8,21 @@ const char *const options_service_names[OPTIONS_SERVICE_COUNT] = {
 	[OPTIONS_SERVICE_HEARTBEAT] = "heartbeat",
 	[OPTIONS_SERVICE_SHUTDOWN] = "shutdown",
 	[OPTIONS_SERVICE_TIME] = "time",
+	[OPTIONS_SERVICE_COPY] = "copy",
+	[OPTIONS_SERVICE_BACKUP] = "backup",
+	[OPTIONS_SERVICE_KVP] = "kvp",
 };
 
 static int complain(const char *word, size_t bytes)
 {
+	char names[128] = "";
+	for (unsigned i = 0; i < OPTIONS_SERVICE_COUNT; i++) {
+		strcat(names, i > 0 ? ", " : "");
+		strcat(names, options_service_names[i]);
+	}
 	return options_complain("--services: \"%.*s\" is not known: use all, none, or names of "
-				"heartbeat, shutdown and time, joined by commas",
-		(int)bytes, word);
+				"%s, joined by commas",
+		(int)bytes, word, names);
 }
 
 int options_services_parse(const char *text, struct options *options)

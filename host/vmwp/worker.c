@@ -158,6 +158,12 @@ static int step_disks(struct worker *worker)
 	return 0;
 }
 
+static void on_client_gone(void *ctx, uint64_t connection)
+{
+	worker_backup_client_gone(ctx, connection);
+	worker_copy_client_gone(ctx, connection);
+}
+
 static int step_control_socket(struct worker *worker)
 {
 	struct control_error error = {0};
@@ -167,8 +173,10 @@ static int step_control_socket(struct worker *worker)
 	worker->control_worker = (struct control_worker){.ops = &worker_control_ops, .ctx = worker};
 	if (control_socket_create(worker->options->control_socket, &control_loop,
 		    control_worker_handle_line, &worker->control_worker, &worker->control,
-		    &error) == 0)
+		    &error) == 0) {
+		control_socket_gone_set(worker->control, on_client_gone, worker);
 		return 0;
+	}
 	log_error("%s", error.text);
 	return -1;
 }

@@ -39,6 +39,7 @@
 #define WORKER_EXIT_TRIPLE_FAULT 4
 #define WORKER_EXIT_REBOOT	 5
 
+struct scsi_device;
 struct storage_provider;
 struct worker;
 
@@ -68,7 +69,11 @@ struct worker_disk {
 	enum disk_kind kind;
 	bool is_read_only;
 	uint64_t bytes;
-	char *name; /* owned */
+	char *name;		    /* owned */
+	struct scsi_device *device; /* the controller's until it is detached */
+	struct store_request flush; /* in flight: is_flushing */
+	bool is_flushing;
+	bool is_closing; /* detached, but a flush is in flight */
 };
 
 struct worker {
@@ -83,6 +88,9 @@ struct worker {
 	struct vmbus_bus *bus;
 	struct storage_provider *controllers[OPTIONS_CONTROLLERS_MAX]; /* NULL: not offered */
 	struct worker_disk disks[WORKER_DISKS_MAX];
+	unsigned flushes; /* in flight, and one while they are being made */
+	int flush_result;
+	void (*flush_done)(struct worker *worker, int result);
 	struct worker_services services;
 	struct worker_crash crash;
 	struct control_socket *control;

@@ -80,5 +80,11 @@ const struct control_ops worker_control_ops = {
 	.stop = stop_op,
 	.services = services_op,
 	.power = worker_power_command,
+	.copy = worker_copy_command,
+	.copy_cancel = worker_copy_cancel_command,
+	.copy_status = worker_copy_status_command,
 	.time = worker_time_command,
+	.backup = worker_backup_command,
+	.kvp = worker_kvp_command,
+	.ip = worker_ip_command,
 };

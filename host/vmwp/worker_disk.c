@@ -229,6 +229,7 @@ int worker_attach(
 		.kind = options->kind,
 		.is_read_only = options->is_read_only,
 		.bytes = device->store->capacity_bytes,
+		.device = device,
 		.name = strdup(options->path != NULL ? options->path : "memory"),
 	};
 	log_info("attached %s at controller %u, target %u, lun %u%s",
@@ -237,18 +238,26 @@ int worker_attach(
 	return 0;
 }
 
-static void on_detached(void *ctx, struct scsi_device *device)
+static void disk_close(struct worker_disk *disk)
 {
-	struct worker_disk *disk = ctx;
 	struct worker *worker = disk->worker;
 	void (*done)(struct worker * worker) = disk->detached;
-	scsi_device_destroy(device);
+	scsi_device_destroy(disk->device);
 	log_info("detached %s from controller %u, target %u, lun %u",
 		disk->name != NULL ? disk->name : "?", disk->controller, disk->target, disk->lun);
 	free(disk->name);
 	*disk = (struct worker_disk){0};
 	if (done != NULL)
 		done(worker);
+}
+
+static void on_detached(void *ctx, struct scsi_device *device)
+{
+	struct worker_disk *disk = ctx;
+	disk->device = device;
+	disk->is_closing = disk->is_flushing;
+	if (!disk->is_closing)
+		disk_close(disk);
 }
 
 static int disk_detach(struct worker *worker, struct worker_disk *disk)
@@ -274,6 +283,45 @@ int worker_detach(struct worker *worker, unsigned controller, unsigned target, u
 	if (result != 0)
 		snprintf(error, error_bytes, "detach: %s", strerror(-result));
 	return result != 0 ? -1 : 0;
+}
+
+/* ---- flush ---------------------------------------------------------------------------------- */
+
+static void flush_end(struct worker *worker)
+{
+	if (--worker->flushes == 0)
+		worker->flush_done(worker, worker->flush_result);
+}
+
+static void on_disk_flushed(struct store_request *request, int result)
+{
+	struct worker_disk *disk =
+		(struct worker_disk *)(void *)((uint8_t *)request -
+					       offsetof(struct worker_disk, flush));
+	struct worker *worker = disk->worker;
+	if (result != 0 && worker->flush_result == 0)
+		worker->flush_result = result;
+	disk->is_flushing = false;
+	if (disk->is_closing)
+		disk_close(disk);
+	flush_end(worker);
+}
+
+void worker_disks_flush(struct worker *worker, void (*done)(struct worker *worker, int result))
+{
+	worker->flush_done = done;
+	worker->flush_result = 0;
+	worker->flushes = 1;
+	for (unsigned i = 0; i < WORKER_DISKS_MAX; i++) {
+		struct worker_disk *disk = &worker->disks[i];
+		if (!disk->is_used || disk->is_detaching || disk->is_read_only)
+			continue;
+		disk->is_flushing = true;
+		worker->flushes++;
+		disk->flush = (struct store_request){.op = STORE_FLUSH, .done = on_disk_flushed};
+		store_submit(disk->device->store, &disk->flush);
+	}
+	flush_end(worker);
 }
 
 bool worker_disks_are_idle(const struct worker *worker)

@@ -17,6 +17,12 @@ void worker_store_loop_init(struct worker *worker);
 /* True if no device is attached, nor any of them closing. */
 bool worker_disks_are_idle(const struct worker *worker);
 
+/*
+ * Make durable in each image what the guest has written, as far as the disk's requests have completed.
+ * `done` runs once, perhaps at once, with 0 or the first negative errno. One at a time.
+ */
+void worker_disks_flush(struct worker *worker, void (*done)(struct worker *worker, int result));
+
 /* Detach everything; `done` runs each time that one has been closed. */
 void worker_disks_detach_all(struct worker *worker, void (*done)(struct worker *worker));
 

@@ -23,8 +23,7 @@ static const enum shutdown_action actions[] = {
 	[CONTROL_POWER_HIBERNATE] = SHUTDOWN_HIBERNATE,
 };
 
-/* Why a service takes no request, for a person. */
-static const char *why_not(const struct ic_provider *provider, int error)
+const char *worker_service_why_not(const struct ic_provider *provider, int error)
 {
 	switch (error) {
 	case -EBUSY:
@@ -73,7 +72,7 @@ json_t *worker_power_command(void *ctx, const struct control_power *what,
 	if (result != 0) {
 		control_error_set(error, "%s: %s; \"stop\" ends the worker without the guest",
 			shutdown_action_name(action),
-			why_not(&services->shutdown.provider, result));
+			worker_service_why_not(&services->shutdown.provider, result));
 		return NULL;
 	}
 	log_info("asking the guest to %s", shutdown_action_name(action));
@@ -136,7 +135,7 @@ json_t *worker_time_command(
 	}
 	int result = timesync_provider_request(&services->timesync, is_sync);
 	if (result != 0) {
-		control_error_set(error, "time: %s", why_not(&services->timesync.provider, result));
+		control_error_set(error, "time: %s", worker_service_why_not(&services->timesync.provider, result));
 		return NULL;
 	}
 	services->time_ticket = control_ticket_take(ticket);

@@ -105,6 +105,48 @@ static void timesync_describe(const struct worker_services *services, char *text
 		(unsigned long long)vsp->refused);
 }
 
+/* ---- backup -------------------------------------------------------------------------------- */
+
+static int backup_add(struct worker *worker, const struct ic_provider_loop *loop)
+{
+	const struct vss_provider_config config = {
+		.loop = *loop,
+		.frozen = worker_backup_frozen,
+		.ended = worker_backup_ended,
+		.ctx = worker,
+	};
+	return vss_provider_add(&worker->services.backup.vss, worker->bus, &config);
+}
+
+static void backup_describe(const struct worker_services *services, char *text, size_t size)
+{
+	const struct vss_vsp *vsp = &services->backup.vss.vsp;
+	snprintf(text, size, "%s, backups %llu, failures %llu%s", vss_state_name(vsp->state),
+		(unsigned long long)vsp->backups, (unsigned long long)vsp->failures,
+		vsp->is_owed ? ", owes a thaw" : "");
+}
+
+/* ---- file copy ----------------------------------------------------------------------------- */
+
+static int fcopy_add(struct worker *worker, const struct ic_provider_loop *loop)
+{
+	const struct fcopy_provider_config config = {
+		.loop = *loop,
+		.read = worker_copy_read,
+		.done = worker_copy_done,
+		.ctx = worker,
+	};
+	worker_copy_init(&worker->services.copy);
+	return fcopy_provider_add(&worker->services.fcopy, worker->bus, &config);
+}
+
+/* ---- key-value pairs ----------------------------------------------------------------------- */
+
+static void kvp_describe(const struct worker_services *services, char *text, size_t size)
+{
+	worker_kvp_describe(&services->kvp, text, size);
+}
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
 struct service {
@@ -121,6 +163,12 @@ static const struct service table[OPTIONS_SERVICE_COUNT] = {
 		offsetof(struct worker_services, shutdown.provider), shutdown_describe},
 	[OPTIONS_SERVICE_TIME] = {timesync_add, offsetof(struct worker_services, timesync.provider),
 		timesync_describe},
+	[OPTIONS_SERVICE_COPY] = {fcopy_add, offsetof(struct worker_services, fcopy.provider),
+		worker_copy_describe},
+	[OPTIONS_SERVICE_BACKUP] = {backup_add,
+		offsetof(struct worker_services, backup.vss.provider), backup_describe},
+	[OPTIONS_SERVICE_KVP] = {worker_kvp_add,
+		offsetof(struct worker_services, kvp.kvp.provider), kvp_describe},
 };
 
 int worker_services_start(struct worker *worker)

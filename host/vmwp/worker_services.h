@@ -5,6 +5,8 @@
  *
  *	worker -> worker_services (the table) -> <stem>_provider -> bus
  *	control commands -> worker_power.c -> shutdown_provider, timesync_provider
+ *			    worker_backup.c -> vss_provider
+ *			    worker_kvp.c -> kvp_provider
  *
  * Threads: the worker's loop.
  */
@@ -15,6 +17,10 @@
 #include "host/vmwp/log.h"
 #include "host/vmwp/loop.h"
 #include "host/vmwp/options.h"
+#include "host/vmwp/worker_backup.h"
+#include "host/vmwp/worker_copy.h"
+#include "host/vmwp/worker_kvp.h"
+#include "host/vsp/fcopy_provider.h"
 #include "host/vsp/heartbeat_provider.h"
 #include "host/vsp/shutdown_provider.h"
 #include "host/vsp/timesync_provider.h"
@@ -38,6 +44,10 @@ struct worker_services {
 	bool ends_with_guest;		    /* the guest has agreed to power off */
 	struct timesync_provider timesync;
 	struct control_ticket time_ticket;
+	struct fcopy_provider fcopy;
+	struct worker_copy copy;
+	struct worker_backup backup;
+	struct worker_kvp kvp;
 };
 
 /* Offer those that the options name. 0, or the error of bus_offer_add(). */
@@ -54,6 +64,9 @@ json_t *worker_power_command(void *ctx, const struct control_power *what,
 	struct control_ticket *ticket, struct control_error *error);
 json_t *worker_time_command(
 	void *ctx, bool is_sync, struct control_ticket *ticket, struct control_error *error);
+
+/* worker_power.c: why a service takes no request, for a person; `error` is its negative errno. */
+const char *worker_service_why_not(const struct ic_provider *provider, int error);
 
 /* worker_power.c: what the providers need. `ctx` is the worker. */
 void worker_power_done(

@@ -186,6 +186,12 @@ int ic_session_request(struct ic_session *session, const void *body, uint16_t bo
 	return error;
 }
 
+void ic_session_hasten(struct ic_session *session, uint64_t by_ns)
+{
+	if (session->ic.is_outstanding && by_ns < session->answer_by_ns)
+		session->answer_by_ns = by_ns;
+}
+
 void ic_session_wake(struct ic_session *session, uint64_t when_ns)
 {
 	session->wake_ns = when_ns;

@@ -100,6 +100,9 @@ uint64_t ic_session_deadline_ns(const struct ic_session *session);
 int ic_session_request(struct ic_session *session, const void *body, uint16_t body_bytes,
 	uint64_t answer_by_ns, uint64_t now_ns);
 
+/* For the component. What is outstanding is given up at `by_ns`, if that is sooner. */
+void ic_session_hasten(struct ic_session *session, uint64_t by_ns);
+
 /* For the component. Call woken at `when_ns`; IC_SESSION_NEVER: not at all. */
 void ic_session_wake(struct ic_session *session, uint64_t when_ns);
 

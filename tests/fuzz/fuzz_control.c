@@ -67,6 +67,47 @@ static json_t *on_time(
 	return NULL;
 }
 
+static json_t *on_backup(void *ctx, const struct control_backup *what,
+	struct control_ticket *ticket, struct control_error *error)
+{
+	CHECK(what->timeout_s <= CONTROL_TIMEOUT_MAX_S && what->limit_s <= CONTROL_TIMEOUT_MAX_S);
+	(void)error;
+	if (what->action == CONTROL_BACKUP_STATUS)
+		return json_object();
+	*(struct control_ticket *)ctx = control_ticket_take(ticket);
+	return NULL;
+}
+
+static json_t *on_kvp(void *ctx, const struct control_kvp *what, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	CHECK(what->pool < 4 && what->count <= CONTROL_KVP_PAGE_MAX);
+	CHECK(what->timeout_s <= CONTROL_TIMEOUT_MAX_S);
+	CHECK((what->key == NULL) == (what->action == CONTROL_KVP_LIST));
+	(void)error;
+	*(struct control_ticket *)ctx = control_ticket_take(ticket);
+	return NULL;
+}
+
+static json_t *on_ip(void *ctx, const struct control_ip *what, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	CHECK(what->adapter != NULL && what->timeout_s <= CONTROL_TIMEOUT_MAX_S);
+	(void)error;
+	*(struct control_ticket *)ctx = control_ticket_take(ticket);
+	return NULL;
+}
+
+static json_t *on_copy(void *ctx, const struct control_copy *what, struct control_ticket *ticket,
+	struct control_error *error)
+{
+	CHECK(strlen(what->name) <= CONTROL_PATH_MAX_BYTES);
+	CHECK(strlen(what->path) <= CONTROL_PATH_MAX_BYTES);
+	(void)error;
+	*(struct control_ticket *)ctx = control_ticket_take(ticket);
+	return NULL;
+}
+
 static const struct control_ops ops = {
 	.status = on_plain,
 	.statistics = on_plain,
@@ -77,6 +118,12 @@ static const struct control_ops ops = {
 	.services = on_plain,
 	.power = on_power,
 	.time = on_time,
+	.copy = on_copy,
+	.copy_cancel = on_plain,
+	.copy_status = on_plain,
+	.backup = on_backup,
+	.kvp = on_kvp,
+	.ip = on_ip,
 };
 
 /* Only printable characters, newlines and whole UTF-8 characters may reach a terminal. */

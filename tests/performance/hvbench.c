@@ -3,6 +3,7 @@
  * hvbench: enlightened I/O, measured beside references of the same run. One verb a
  * topic; the table of verbs below is the whole front.
  */
+#include "packaging/version.h"
 #include "tests/performance/bench.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ static const char help_text[] =
 	"  --kernel FILE, --initrd FILE\n"
 	"                   vm: those of tests/performance/vm_guest/guest, which is run otherwise\n"
 	"  --keep FILE      vm: keep rounds there, and do not run again those that are there\n"
-	"  --help\n"
+	"  --version, --help\n"
 	"\n"
 	"Ratios come first: subject / reference, medians of interleaved rounds.\n"
 	"example: hvbench ring --rounds 15 --html ring.html\n";
@@ -170,6 +171,7 @@ static int options_parse(int argc, char **argv, struct options *out)
 		{"kernel", required_argument, NULL, 'k'},
 		{"initrd", required_argument, NULL, 'i'},
 		{"keep", required_argument, NULL, 'K'},
+		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, '?' + 256},
 		{NULL, 0, NULL, 0},
 	};
@@ -211,6 +213,9 @@ static int options_parse(int argc, char **argv, struct options *out)
 				return -1;
 			measure_count_set(number);
 			break;
+		case 'V':
+			version_print("hvbench");
+			return 1;
 		case '?' + 256:
 			fputs(help_text, stdout);
 			return 1;

@@ -295,6 +295,7 @@ struct recorder {
 	struct control_attach attach;
 	struct control_detach detach;
 	struct control_power power;
+	struct control_backup backup;
 	bool is_sync;
 	char path[64];
 };
@@ -357,6 +358,15 @@ static json_t *on_time(
 	return record(ctx, "time");
 }
 
+static json_t *on_backup(void *ctx, const struct control_backup *what,
+	struct control_ticket *ticket, struct control_error *error)
+{
+	(void)ticket;
+	(void)error;
+	((struct recorder *)ctx)->backup = *what;
+	return record(ctx, "backup");
+}
+
 static json_t *on_attach(void *ctx, const struct control_attach *what, struct control_error *error)
 {
 	(void)error;
@@ -383,6 +393,7 @@ static const struct control_ops ops = {
 	.services = on_services,
 	.power = on_power,
 	.time = on_time,
+	.backup = on_backup,
 };
 
 /* Ask the worker's table; the answer must contain `part`. */
@@ -402,7 +413,7 @@ static void worker_table_is_sorted_and_whole(void)
 {
 	size_t count;
 	const struct control_command *rows = control_worker_table(&count);
-	CU_ASSERT_EQUAL(count, 12);
+	CU_ASSERT_EQUAL(count, 22);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(i == 0 || strcmp(rows[i - 1].name, rows[i].name) < 0);
 		CU_ASSERT_TRUE((rows[i].handle == NULL) != (rows[i].begin == NULL));
@@ -547,6 +558,32 @@ static void worker_help_lists_commands_and_arguments(void)
 		"\"name\":\"lun\",\"type\":\"an integer\",\"required\":false");
 }
 
+static void worker_backup_hands_over_what_was_said(void)
+{
+	struct recorder r = {0};
+	worker_expect(&r,
+		"{\"command\":\"backup\",\"arguments\":{\"action\":\"freeze\",\"hold\":true,"
+		"\"limit\":3600,\"timeout\":1}}",
+		"\"ok\":true");
+	CU_ASSERT_STRING_EQUAL(r.called, "backup");
+	CU_ASSERT_EQUAL(r.backup.action, CONTROL_BACKUP_FREEZE);
+	CU_ASSERT_TRUE(r.backup.is_held);
+	CU_ASSERT_EQUAL(r.backup.limit_s, 3600);
+	CU_ASSERT_EQUAL(r.backup.timeout_s, 1);
+	worker_expect(
+		&r, "{\"command\":\"backup\",\"arguments\":{\"action\":\"thaw\"}}", "\"ok\":true");
+	CU_ASSERT_EQUAL(r.backup.action, CONTROL_BACKUP_THAW);
+	CU_ASSERT_FALSE(r.backup.is_held);
+	worker_expect(&r, "{\"command\":\"backup\",\"arguments\":{\"action\":\"status\"}}",
+		"\"ok\":true");
+	CU_ASSERT_EQUAL(r.backup.action, CONTROL_BACKUP_STATUS);
+	worker_expect(&r, "{\"command\":\"backup\",\"arguments\":{\"action\":\"run\"}}", "freeze");
+	worker_expect(&r, "{\"command\":\"backup\"}", "action");
+	worker_expect(&r,
+		"{\"command\":\"backup\",\"arguments\":{\"action\":\"freeze\",\"limit\":0}}",
+		"limit");
+}
+
 /* --- printing ----------------------------------------------------------------------------- */
 
 static void print_expect(const char *json, const char *want)
@@ -626,6 +663,7 @@ static const struct test tests[] = {
 	TEST(worker_time_has_two_kinds),
 	TEST(worker_addresses_are_bounded),
 	TEST(worker_help_lists_commands_and_arguments),
+	TEST(worker_backup_hands_over_what_was_said),
 	TEST(print_aligns_members_and_tables),
 	TEST(print_shows_no_control_characters),
 	TEST(print_cuts_long_text_between_characters),

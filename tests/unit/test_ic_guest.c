@@ -238,6 +238,148 @@ static void guest_replies_in_place_and_within_capacity(void)
 	CU_ASSERT_FALSE(f.guest.is_negotiated);
 }
 
+/* --- answers that come later -------------------------------------------------------------- */
+
+struct late {
+	struct ic_guest_service service;
+	struct ic_guest guest;
+	uint64_t ticket;
+	unsigned forgotten;
+	uint8_t sent[64];
+	size_t sent_len;
+	unsigned sends;
+};
+
+static uint32_t late_handle(
+	void *ctx, const struct ic_agreement *agreement, uint8_t *body, size_t body_bytes)
+{
+	struct late *late = ctx;
+	(void)agreement;
+	(void)body_bytes;
+	late->ticket = ic_guest_ticket(&late->guest);
+	body[1] = 0x77;
+	return IC_GUEST_LATER;
+}
+
+static void late_forget(void *ctx)
+{
+	struct late *late = ctx;
+	late->forgotten++;
+}
+
+static void late_send(void *transport, const void *reply, size_t len)
+{
+	struct late *late = transport;
+	CU_ASSERT_FATAL(len <= sizeof late->sent);
+	memcpy(late->sent, reply, len);
+	late->sent_len = len;
+	late->sends++;
+}
+
+static enum ic_rejection late_give(struct late *late, const uint8_t *bytes, size_t len, size_t *out)
+{
+	uint8_t reply[64];
+	return ic_guest_on_packet(&late->guest, bytes, len, reply, sizeof reply, out);
+}
+
+/* A negotiated heartbeat that answers later, with one request pending. */
+static void late_begin(struct late *late)
+{
+	size_t len = 0;
+	memset(late, 0, sizeof *late);
+	late->service = service_of(linux_row_find("heartbeat"));
+	late->service.handle = late_handle;
+	late->service.forget = late_forget;
+	ic_guest_init(&late->guest, &late->service, late);
+	ic_guest_attach(&late->guest, late_send, late);
+	CU_ASSERT_EQUAL(
+		late_give(late, heartbeat_negotiation, sizeof heartbeat_negotiation, &len), IC_OK);
+	uint8_t bytes[sizeof heartbeat_request];
+	memcpy(bytes, heartbeat_request, sizeof bytes);
+	bytes[AT_TRANSACTION] = 0x5A;
+	CU_ASSERT_EQUAL(late_give(late, bytes, sizeof bytes, &len), IC_OK);
+	CU_ASSERT_EQUAL(len, 0);
+	CU_ASSERT_TRUE(late->guest.is_pending);
+}
+
+/* R-IC-041: what was asked is answered, once, with its own transaction id. */
+static void late_answer_goes_to_the_transport_once(void)
+{
+	static struct late f;
+	const uint8_t body[3] = {1, 2, 3};
+	late_begin(&f);
+	CU_ASSERT_FALSE(ic_guest_finish(&f.guest, f.ticket + 1, IC_STATUS_SUCCESS, NULL, 0));
+	CU_ASSERT_TRUE(ic_guest_finish(&f.guest, f.ticket, IC_STATUS_DISK_FULL, body, sizeof body));
+	CU_ASSERT_EQUAL(f.sends, 1);
+	CU_ASSERT_EQUAL(f.sent_len, sizeof heartbeat_request);
+	CU_ASSERT_EQUAL(f.sent[AT_TRANSACTION], 0x5A);
+	CU_ASSERT_EQUAL(f.sent[AT_FLAGS], 5);
+	CU_ASSERT_EQUAL(memcmp(f.sent + AT_STATUS, "\x70\x00\x07\x80", 4), 0);
+	CU_ASSERT_EQUAL(memcmp(f.sent + AT_BODY, body, sizeof body), 0);
+	CU_ASSERT_EQUAL(memcmp(f.sent + AT_BODY + 3, heartbeat_request + AT_BODY + 3, 13), 0);
+	CU_ASSERT_FALSE(ic_guest_finish(&f.guest, f.ticket, IC_STATUS_SUCCESS, NULL, 0));
+	CU_ASSERT_EQUAL(f.sends, 1);
+	CU_ASSERT_EQUAL(f.forgotten, 0);
+}
+
+static void late_answer_without_a_body_is_what_the_handler_left(void)
+{
+	static struct late f;
+	uint8_t long_body[17] = {0};
+	late_begin(&f);
+	CU_ASSERT_TRUE(ic_guest_finish(&f.guest, f.ticket, IC_STATUS_SUCCESS, NULL, 0));
+	CU_ASSERT_EQUAL(memcmp(f.sent + AT_STATUS, "\0\0\0\0", 4), 0);
+	CU_ASSERT_EQUAL(f.sent[AT_BODY + 1], 0x77);
+	/* A body that does not fit in the request's is a failure of the owner, told as one. */
+	late_begin(&f);
+	CU_ASSERT_TRUE(ic_guest_finish(
+		&f.guest, f.ticket, IC_STATUS_SUCCESS, long_body, sizeof long_body));
+	CU_ASSERT_EQUAL(memcmp(f.sent + AT_STATUS, "\x05\x40\x00\x80", 4), 0);
+	CU_ASSERT_EQUAL(f.sent[AT_BODY + 1], 0x77);
+}
+
+static void request_while_one_is_pending_is_refused_and_counted(void)
+{
+	static struct late f;
+	size_t len = 9;
+	late_begin(&f);
+	CU_ASSERT_EQUAL(
+		late_give(&f, heartbeat_request, sizeof heartbeat_request, &len), IC_REJECT_BUSY);
+	CU_ASSERT_EQUAL(len, 0);
+	CU_ASSERT_EQUAL(f.guest.rejections[IC_REJECT_BUSY], 1);
+	CU_ASSERT_EQUAL(f.guest.requests, 1);
+	CU_ASSERT_TRUE(ic_guest_finish(&f.guest, f.ticket, IC_STATUS_SUCCESS, NULL, 0));
+	CU_ASSERT_EQUAL(late_give(&f, heartbeat_request, sizeof heartbeat_request, &len), IC_OK);
+	CU_ASSERT_EQUAL(f.guest.requests, 2);
+}
+
+/* R-IC-042, R-IC-039. */
+static void negotiation_and_reset_void_the_pending_answer(void)
+{
+	static struct late f;
+	size_t len = 0;
+	late_begin(&f);
+	CU_ASSERT_EQUAL(
+		late_give(&f, heartbeat_negotiation, sizeof heartbeat_negotiation, &len), IC_OK);
+	CU_ASSERT_EQUAL(len, sizeof heartbeat_negotiation);
+	CU_ASSERT_EQUAL(f.forgotten, 1);
+	CU_ASSERT_EQUAL(f.guest.late_voids, 1);
+	CU_ASSERT_FALSE(ic_guest_finish(&f.guest, f.ticket, IC_STATUS_SUCCESS, NULL, 0));
+	late_begin(&f);
+	ic_guest_reset(&f.guest);
+	ic_guest_reset(&f.guest);
+	CU_ASSERT_EQUAL(f.forgotten, 1);
+	CU_ASSERT_FALSE(ic_guest_finish(&f.guest, f.ticket, IC_STATUS_SUCCESS, NULL, 0));
+	CU_ASSERT_EQUAL(f.sends, 0);
+	/* The ticket of a request that was voided does not answer its successor. */
+	const uint64_t old = f.ticket;
+	late_give(&f, heartbeat_negotiation, sizeof heartbeat_negotiation, &len);
+	late_give(&f, heartbeat_request, sizeof heartbeat_request, &len);
+	CU_ASSERT_TRUE(f.guest.is_pending);
+	CU_ASSERT_FALSE(ic_guest_finish(&f.guest, old, IC_STATUS_SUCCESS, NULL, 0));
+	CU_ASSERT_TRUE(f.guest.is_pending);
+}
+
 static const struct test tests[] = {
 	TEST(guest_answers_as_linux_does_byte_for_byte),
 	TEST(guest_answers_no_common_version_with_zero_counts),
@@ -249,5 +391,9 @@ static const struct test tests[] = {
 	TEST(guest_response_carries_id_status_and_handled_body),
 	TEST(guest_reset_forgets_the_agreement),
 	TEST(guest_replies_in_place_and_within_capacity),
+	TEST(late_answer_goes_to_the_transport_once),
+	TEST(late_answer_without_a_body_is_what_the_handler_left),
+	TEST(request_while_one_is_pending_is_refused_and_counted),
+	TEST(negotiation_and_reset_void_the_pending_answer),
 };
 TEST_MAIN("ic_guest", tests)

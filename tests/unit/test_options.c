@@ -247,15 +247,16 @@ static void options_choose_services(void)
 {
 	static const struct {
 		const char *text;
-		unsigned services; /* heartbeat 1, shutdown 2, time 4 */
+		unsigned services; /* heartbeat 1, shutdown 2, time 4, backup 8, copy 16, kvp 32 */
 	} cases[] = {
-		{"--guest g", 7},
-		{"--guest g --services all", 7},
+		{"--guest g", 63},
+		{"--guest g --services all", 63},
 		{"--guest g --services none", 0},
 		{"--guest g --services time", 4},
 		{"--guest g --services shutdown,heartbeat,shutdown", 3},
-		{"--guest g --heartbeat 0", 6},
-		{"--guest g --time-sync 0", 3},
+		{"--guest g --services kvp,backup,copy", 56},
+		{"--guest g --heartbeat 0", 62},
+		{"--guest g --time-sync 0", 59},
 		{"--guest g --services heartbeat,time --heartbeat 0", 4},
 	};
 	struct options o;
@@ -265,7 +266,7 @@ static void options_choose_services(void)
 	}
 	CU_ASSERT_EQUAL(parse("--guest g --time-sync 3600000", &o), 0);
 	CU_ASSERT_EQUAL(o.time_period_ms, 3600000);
-	static const char *const wrong[] = {"--guest g --services kvp",
+	static const char *const wrong[] = {"--guest g --services kvps",
 		"--guest g --services time,", "--guest g --services ,",
 		"--guest g --services all,time", "--guest g --services tim",
 		"--guest g --time-sync 3600001"};

@@ -6,11 +6,10 @@
 #include "guest/tools/vmbus_sysfs.h"
 #include "guest/tools/vmbusctl_print.h"
 #include "tests/harness.h"
+#include "tests/sysfs_tree.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,166 +18,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RECORDED   "tests/data/sysfs-vmbus.txt"
-#define DEVICES	   "bus/vmbus/devices"
-#define HEARTBEAT  "fd149e91-82e0-4a7d-afa6-2a4166cbd7c0"
-#define CONTROLLER "eacaa002-b83d-4ba5-9f1e-9b5ebf4f5b31"
-#define VIDEO	   "5620e0c7-8062-4dce-aeb7-520c7ef76171"
-#define ODD	   "11111111-2222-3333-4444-555555555555"
-#define OUT_BYTES  65536u
+#define DEVICES	   TREE_DEVICES
+#define HEARTBEAT  TREE_HEARTBEAT
+#define CONTROLLER TREE_CONTROLLER
+#define VIDEO	   TREE_VIDEO
+#define ODD	   TREE_ODD
 
-/* ---- a tree ---- */
-
-struct tree {
-	char root[64];
-	char out[OUT_BYTES]; /* of the last run, standard output and error */
-};
-
-static char *tree_path(const struct tree *t, const char *path, char out[512])
-{
-	snprintf(out, 512, "%s/%s", t->root, path);
-	return out;
-}
-
-static void folders_make(char *path)
-{
-	for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-		*slash = '\0';
-		mkdir(path, 0700);
-		*slash = '/';
-	}
-}
-
-static void tree_file(const struct tree *t, const char *path, const char *text)
-{
-	char full[512];
-	folders_make(tree_path(t, path, full));
-	FILE *file = fopen(full, "w");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	fputs(text, file);
-	fclose(file);
-}
-
-static void tree_link(const struct tree *t, const char *path, const char *target)
-{
-	char full[512];
-	folders_make(tree_path(t, path, full));
-	CU_ASSERT_EQUAL(symlink(target, full), 0);
-}
-
-static struct tree *tree_make(void)
-{
-	struct tree *t = calloc(1, sizeof *t);
-	snprintf(t->root, sizeof t->root, "/tmp/viridian-sysfs.XXXXXX");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(t->root));
-	return t;
-}
-
-/* The recorded one. */
-static struct tree *tree_load(void)
-{
-	struct tree *t = tree_make();
-	char line[1024];
-	FILE *file = fopen(RECORDED, "r");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	while (fgets(line, sizeof line, file) != NULL) {
-		char kind[8];
-		char path[512];
-		int at = 0;
-		if (sscanf(line, "%7[^# ] %511s %n", kind, path, &at) != 2)
-			continue;
-		char *text = line + at;
-		for (char *newline; (newline = strstr(text, "\\n")) != NULL;) {
-			*newline = '\n';
-			memmove(newline + 1, newline + 2, strlen(newline + 2) + 1);
-		}
-		if (strcmp(kind, "file") == 0) {
-			tree_file(t, path, text);
-		} else {
-			text[strcspn(text, "\n")] = '\0';
-			tree_link(t, path, text);
-		}
-	}
-	fclose(file);
-	return t;
-}
-
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *position)
-{
-	(void)status;
-	(void)kind;
-	(void)position;
-	return remove(path);
-}
-
-static void tree_free(struct tree *t)
-{
-	CU_ASSERT_EQUAL(nftw(t->root, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
-	free(t);
-}
-
-/* ---- the program ---- */
-
-/* Where it is: $VMBUSCTL, or bin/ beside the folder of tests. */
-static const char *program_path(void)
-{
-	static char program[4096 + 16];
-	char path[4096];
-	const char *given = getenv("VMBUSCTL");
-	const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-	if (given != NULL)
-		return given;
-	if (n < 0)
-		return NULL;
-	path[n] = '\0';
-	snprintf(program, sizeof program, "%s/bin/vmbusctl", dirname(dirname(dirname(path))));
-	return access(program, X_OK) == 0 ? program : NULL;
-}
-
-static pid_t program_start(char *const *argv, int *output)
-{
-	int pipes[2];
-	CU_ASSERT_EQUAL_FATAL(pipe2(pipes, O_CLOEXEC), 0);
-	const pid_t child = fork();
-	if (child == 0) {
-		dup2(pipes[1], STDOUT_FILENO);
-		dup2(pipes[1], STDERR_FILENO);
-		if (argv[0] != NULL)
-			execv(argv[0], argv);
-		_exit(126);
-	}
-	close(pipes[1]);
-	*output = pipes[0];
-	return child;
-}
-
-static int program_end(pid_t child)
-{
-	int status = 0;
-	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* Run "vmbusctl ARGUMENT…" (ended by NULL) to its end; its exit status. */
-static int run_argv(struct tree *t, char *const *argv)
-{
-	int output;
-	size_t used = 0;
-	ssize_t n;
-	const pid_t child = program_start(argv, &output);
-	while ((n = read(output, t->out + used, sizeof t->out - 1 - used)) > 0)
-		used += (size_t)n;
-	t->out[used] = '\0';
-	close(output);
-	return program_end(child);
-}
-#define RUN(t, ...)  run_argv(t, (char *[]){(char *)(uintptr_t)program_path(), __VA_ARGS__, NULL})
+#define VMBUSCTL     (char *)(uintptr_t)tree_program("vmbusctl", "VMBUSCTL")
+#define RUN(t, ...)  tree_run(t, (char *[]){VMBUSCTL, __VA_ARGS__, NULL})
 #define LIST(t, ...) RUN(t, "list", "--sysfs", (t)->root, __VA_ARGS__)
-
-static bool says(const struct tree *t, const char *words)
-{
-	return strstr(t->out, words) != NULL;
-}
+#define says	     tree_says
 
 /* ---- lsvmbus ---- */
 
@@ -329,10 +178,10 @@ static void rings_are_shown_again_with_what_was_added(void)
 #define ROW "   17 storage "
 	struct tree *t = tree_load();
 	int output;
-	char *const argv[] = {(char *)(uintptr_t)program_path(), (char[]){"list"},
-		(char[]){"--monitor"}, (char[]){"--interval"}, (char[]){"0.01"},
+	char *const argv[] = {(char *)(uintptr_t)tree_program("vmbusctl", "VMBUSCTL"),
+		(char[]){"list"}, (char[]){"--monitor"}, (char[]){"--interval"}, (char[]){"0.01"},
 		(char[]){"--sysfs"}, t->root, NULL};
-	const pid_t child = program_start(argv, &output);
+	const pid_t child = tree_start(argv, &output);
 	FILE *in = fdopen(output, "r");
 	CU_ASSERT_TRUE(line_comes(in, ROW, "         -         -\n")); /* the first look */
 	CU_ASSERT_TRUE(line_comes(in, ROW, "        +0        +0\n"));
@@ -343,7 +192,7 @@ static void rings_are_shown_again_with_what_was_added(void)
 	CU_ASSERT_TRUE(line_comes(in, ROW, "        +0         -\n"));
 	kill(child, SIGTERM);
 	(void)line_comes(in, "no such line", "");
-	CU_ASSERT_EQUAL(program_end(child), 0);
+	CU_ASSERT_EQUAL(tree_end(child), 0);
 	fclose(in);
 	tree_free(t);
 }
@@ -431,8 +280,7 @@ static void a_machine_without_vmbus_is_told_apart(void)
 static void a_bus_without_devices_is_an_empty_list(void)
 {
 	struct tree *t = tree_make();
-	char path[512];
-	folders_make(tree_path(t, DEVICES "/", path));
+	tree_folder(t, DEVICES);
 	CU_ASSERT_EQUAL(RUN(t, "list", "--sysfs", t->root), 0);
 	CU_ASSERT_STRING_EQUAL(t->out, "");
 	CU_ASSERT_EQUAL(LIST(t, "--json"), 0);

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vmic-fcopy's component in its frame, with the test as the kernel behind /dev/vmbus/hv_fcopy,
+ * and as the host behind a channel: what is answered when, and what is left of files. Records
+ * are put together from fcopy.md, section 6.
+ */
+#include "guest/ic_daemons/fcopy_device_linux.h"
+#include "guest/ic_daemons/fcopy_service_linux.h"
+#include "tests/harness.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TURNS_MAX 10000
+
+struct fixture {
+	struct fcopy_service service;
+	struct daemon *daemon;
+	int kernel; /* the test's end */
+	char top[64];
+	char root[80];
+	char record[80];
+};
+
+/* --- frame --------------------------------------------------------------------------------- */
+
+static void open_device(struct fixture *f)
+{
+	int pair[2];
+	uint32_t version = 0;
+	CU_ASSERT_EQUAL_FATAL(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	f->kernel = pair[1];
+	CU_ASSERT_EQUAL_FATAL(daemon_device_attach(f->daemon, pair[0]), 0);
+	CU_ASSERT_EQUAL(read(f->kernel, &version, sizeof version), 4);
+	CU_ASSERT_EQUAL(version, 1);
+	CU_ASSERT_EQUAL(write(f->kernel, &version, sizeof version), 4);
+}
+
+static void opened(struct fixture *f)
+{
+	const char *folder = getenv("TMPDIR");
+	memset(f, 0, sizeof *f);
+	snprintf(f->top, sizeof f->top, "%.30s/viridian-test.XXXXXX",
+		folder != NULL ? folder : "/tmp");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(f->top));
+	snprintf(f->root, sizeof f->root, "%s/root", f->top);
+	snprintf(f->record, sizeof f->record, "%s/record", f->top);
+	CU_ASSERT_EQUAL(mkdir(f->root, 0755), 0);
+	CU_ASSERT_EQUAL_FATAL(fcopy_service_init(&f->service), 0);
+	CU_ASSERT_EQUAL(fcopy_file_root_add(&f->service.config, f->root), 0);
+	f->service.record = f->record;
+	f->daemon = daemon_create(&f->service.component);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f->daemon);
+	open_device(f);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+static void closed(struct fixture *f)
+{
+	CU_ASSERT_EQUAL(daemon_destroy(f->daemon), 0);
+	close(f->kernel);
+	CU_ASSERT_EQUAL(access(f->record, F_OK), -1);
+	(void)nftw(f->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static unsigned entries(const struct fixture *f)
+{
+	unsigned count = 0;
+	DIR *dir = opendir(f->root);
+	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+		count += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+	closedir(dir);
+	return count;
+}
+
+static void put(struct fixture *f, const void *record, size_t len)
+{
+	CU_ASSERT_EQUAL_FATAL(write(f->kernel, record, len), (ssize_t)len);
+}
+
+/* The answer to the next record; there must be one. */
+static uint32_t answer(struct fixture *f)
+{
+	uint32_t status = 0;
+	struct pollfd fd = {.fd = f->kernel, .events = POLLIN};
+	for (unsigned i = 0; i < TURNS_MAX && poll(&fd, 1, 0) == 0; i++)
+		(void)daemon_turn(f->daemon, 1000);
+	CU_ASSERT_EQUAL_FATAL(read(f->kernel, &status, sizeof status), 4);
+	return status;
+}
+
+static uint32_t ask_start(struct fixture *f, const char *name, const char *path, uint64_t size)
+{
+	uint8_t record[1088] = {0};
+	snprintf((char *)record + 36, 520, "%s", name);
+	snprintf((char *)record + 556, 520, "%s", path);
+	memcpy(record + 1080, &size, sizeof size);
+	put(f, record, sizeof record);
+	return answer(f);
+}
+
+static uint32_t ask_write(struct fixture *f, uint64_t offset, const void *data, uint32_t bytes)
+{
+	static uint8_t record[6196];
+	record[0] = FCOPY_WRITE;
+	memcpy(record + 40, &offset, sizeof offset);
+	memcpy(record + 48, &bytes, sizeof bytes);
+	memcpy(record + 52, data, bytes);
+	put(f, record, sizeof record);
+	return answer(f);
+}
+
+/* The kernel hands out 6196 bytes of anything behind the header. */
+static uint32_t ask_plain(struct fixture *f, uint8_t operation)
+{
+	static uint8_t record[6196];
+	memset(record, 0xEE, sizeof record);
+	memset(record, 0, 4);
+	record[0] = operation;
+	put(f, record, sizeof record);
+	return answer(f);
+}
+
+static bool file_is(const struct fixture *f, const char *name, const uint8_t *want, size_t bytes)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", f->root, name);
+	FILE *stream = fopen(path, "r");
+	uint8_t *read_bytes = malloc(bytes + 1);
+	const size_t n = stream != NULL ? fread(read_bytes, 1, bytes + 1, stream) : SIZE_MAX;
+	const bool is_same = n == bytes && memcmp(read_bytes, want, bytes) == 0;
+	free(read_bytes);
+	if (stream != NULL)
+		fclose(stream);
+	return is_same;
+}
+
+/* --- the device ---------------------------------------------------------------------------- */
+
+/* R-FCOPY-031. */
+static void a_file_comes_through_the_kernels_device(void)
+{
+	static struct fixture f;
+	opened(&f);
+	CU_ASSERT_EQUAL(ask_start(&f, "grün.txt", f.root, 5), 0);
+	CU_ASSERT_EQUAL(f.service.kernel_version, 1);
+	CU_ASSERT_EQUAL(ask_write(&f, 0, "hello", 5), 0);
+	CU_ASSERT_EQUAL(entries(&f), 0);
+	CU_ASSERT_EQUAL(ask_plain(&f, FCOPY_COMPLETE), 0);
+	CU_ASSERT_TRUE(file_is(&f, "grün.txt", (const uint8_t *)"hello", 5));
+	json_t *status = json_object();
+	f.service.component.status(&f.service, status);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(status, "copied")), 1);
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(status, "last")), "copied");
+	json_decref(status);
+	closed(&f);
+}
+
+/* Several buffers' worth, some of it late. */
+static void a_large_file_comes_through_both_buffers(void)
+{
+	static struct fixture f;
+	static uint8_t data[5 * 1024 * 1024 + 77];
+	const size_t bytes = sizeof data;
+	for (size_t i = 0; i < bytes; i++)
+		data[i] = (uint8_t)(i * 31 + i / 6144);
+	opened(&f);
+	CU_ASSERT_EQUAL(ask_start(&f, "f", f.root, bytes), 0);
+	for (size_t at = 0; at < bytes; at += 6144) {
+		const size_t n = bytes - at < 6144 ? bytes - at : 6144;
+		CU_ASSERT_EQUAL_FATAL(ask_write(&f, at, data + at, (uint32_t)n), 0);
+	}
+	/* Some bytes again, in the middle of what is written. */
+	CU_ASSERT_EQUAL(ask_write(&f, 3000000, data + 3000000, 100), 0);
+	CU_ASSERT_EQUAL(ask_write(&f, 10, data + 10, 6144), 0);
+	CU_ASSERT_EQUAL(ask_plain(&f, FCOPY_COMPLETE), 0);
+	CU_ASSERT_TRUE(file_is(&f, "f", data, bytes));
+	closed(&f);
+}
+
+static void each_failure_has_its_status(void)
+{
+	static struct fixture f;
+	char path[128];
+	opened(&f);
+	CU_ASSERT_EQUAL(ask_start(&f, "f", f.root, 1), 0);
+	CU_ASSERT_EQUAL(ask_write(&f, 0, "x", 1), 0);
+	CU_ASSERT_EQUAL(ask_plain(&f, FCOPY_COMPLETE), 0);
+	CU_ASSERT_EQUAL(ask_start(&f, "f", f.root, 1), 0x80070050);
+	CU_ASSERT_EQUAL(ask_start(&f, "g", "/etc", 1), 0x80070005);
+	CU_ASSERT_EQUAL(ask_start(&f, "g", f.root, 1ull << 60), 0x80070070);
+	snprintf(path, sizeof path, "%s/none", f.root);
+	CU_ASSERT_EQUAL(ask_start(&f, "g", path, 1), 0x80004005);
+	CU_ASSERT_EQUAL(ask_start(&f, "../g", f.root, 1), 0x80004005);
+	CU_ASSERT_EQUAL(ask_write(&f, 0, "x", 1), 0x80004005);
+	CU_ASSERT_EQUAL(ask_plain(&f, FCOPY_COMPLETE), 0x80004005);
+	CU_ASSERT_EQUAL(ask_plain(&f, FCOPY_CANCEL), 0);
+	CU_ASSERT_EQUAL(ask_plain(&f, 7), 0x80004005);
+	CU_ASSERT_EQUAL(entries(&f), 1);
+	closed(&f);
+}
+
+/* Records that no kernel makes: each is answered, none is believed. */
+static void records_that_are_none_are_answered(void)
+{
+	static struct fixture f;
+	static uint8_t record[6196];
+	opened(&f);
+	static const size_t lengths[] = {1, 3, 5, 35, 36, 1087};
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+		put(&f, record, lengths[i]); /* a start */
+		CU_ASSERT_EQUAL(answer(&f), 0x80004005);
+	}
+	record[0] = FCOPY_WRITE;
+	put(&f, record, 51);
+	CU_ASSERT_EQUAL(answer(&f), 0x80004005);
+	memset(record, 0, sizeof record);
+	memset(record + 36, 'x', 520); /* a name without end */
+	put(&f, record, 1088);
+	CU_ASSERT_EQUAL(answer(&f), 0x80004005);
+	memset(record + 36, 0, 520);
+	record[36] = 0xFF; /* no UTF-8 */
+	put(&f, record, 1088);
+	CU_ASSERT_EQUAL(answer(&f), 0x80004005);
+	CU_ASSERT_EQUAL(f.service.ic.starts, 0);
+	CU_ASSERT_EQUAL(ask_start(&f, "f", f.root, 0), 0);
+	CU_ASSERT_EQUAL(ask_plain(&f, FCOPY_COMPLETE), 0);
+	CU_ASSERT_TRUE(file_is(&f, "f", (const uint8_t *)"", 0));
+	closed(&f);
+}
+
+/* R-FCOPY-005: cancelled, started anew, closed, ended. */
+static void nothing_is_left_of_a_copy_that_does_not_end(void)
+{
+	for (unsigned way = 0; way < 4; way++) {
+		static struct fixture f;
+		opened(&f);
+		f.service.config.is_without_tmpfile = true;
+		CU_ASSERT_EQUAL(ask_start(&f, "f", f.root, 10), 0);
+		CU_ASSERT_EQUAL(ask_write(&f, 0, "hello", 5), 0);
+		CU_ASSERT_EQUAL(entries(&f), 1);
+		if (way == 0)
+			CU_ASSERT_EQUAL(ask_plain(&f, FCOPY_CANCEL), 0);
+		if (way == 1)
+			CU_ASSERT_EQUAL(ask_start(&f, "..", f.root, 10), 0x80004005);
+		if (way == 2) {
+			close(f.kernel);
+			f.kernel = -1;
+		}
+		for (unsigned i = 0; i < TURNS_MAX && way < 3 && entries(&f) > 0; i++)
+			(void)daemon_turn(f.daemon, 1000);
+		if (way < 3)
+			CU_ASSERT_EQUAL(entries(&f), 0);
+		daemon_destroy(f.daemon);
+		CU_ASSERT_EQUAL(entries(&f), 0);
+		if (f.kernel >= 0)
+			close(f.kernel);
+		(void)nftw(f.top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	}
+}
+
+/* R-FCOPY-029: what a run before has noted. */
+static void a_leftover_is_removed_at_the_start(void)
+{
+	static struct fixture f;
+	char path[256];
+	opened(&f);
+	snprintf(path, sizeof path, "%s/%s0123456789abcdef", f.root, FCOPY_FILE_HIDDEN_PREFIX);
+	fclose(fopen(path, "w"));
+	FILE *stream = fopen(f.record, "w");
+	fprintf(stream, "%s\n%s0123456789abcdef\n", f.root, FCOPY_FILE_HIDDEN_PREFIX);
+	fclose(stream);
+	CU_ASSERT_EQUAL(entries(&f), 1);
+	CU_ASSERT_EQUAL(f.service.component.ready(&f.service, f.daemon), 0);
+	CU_ASSERT_EQUAL(entries(&f), 0);
+	closed(&f);
+}
+
+/* R-FCOPY-030. Each fragment puts it off. */
+static void a_copy_that_the_host_forgets_is_given_up(void)
+{
+	static struct fixture f;
+	opened(&f);
+	f.service.config.is_without_tmpfile = true;
+	CU_ASSERT_EQUAL(ask_start(&f, "f", f.root, 10), 0);
+	f.service.job.idle.due_ms = 0;
+	CU_ASSERT_EQUAL(ask_write(&f, 0, "hello", 5), 0);
+	CU_ASSERT_TRUE(f.service.job.idle.due_ms > daemon_now_ms() + FCOPY_IDLE_MS / 2);
+	CU_ASSERT_EQUAL(entries(&f), 1);
+	f.service.job.idle.due_ms = 0;
+	for (unsigned i = 0; i < TURNS_MAX && entries(&f) > 0; i++)
+		(void)daemon_turn(f.daemon, 1000);
+	CU_ASSERT_EQUAL(entries(&f), 0);
+	CU_ASSERT_EQUAL(ask_write(&f, 5, "hello", 5), 0x80004005);
+	closed(&f);
+}
+
+/* --- the channel --------------------------------------------------------------------------- */
+
+struct host {
+	uint8_t reply[IC_PAYLOAD_MAX_BYTES];
+	size_t len;
+};
+
+static void on_late(void *transport, const void *reply, size_t len)
+{
+	struct host *host = transport;
+	memcpy(host->reply, reply, len);
+	host->len = len;
+}
+
+/* A request by packet; its status, when it has come. */
+static uint32_t packet(struct fixture *f, struct host *host, const void *body, size_t bytes)
+{
+	static uint8_t request[IC_PAYLOAD_MAX_BYTES];
+	const struct ic_header_wire header = {
+		.framework = {3, 0},
+		.type = IC_TYPE_FCOPY,
+		.message = {1, 1},
+		.body_bytes = (uint16_t)bytes,
+		.flags = IC_FLAGS_REQUEST,
+	};
+	uint32_t status = UINT32_MAX;
+	memcpy(request + IC_OVERHEAD_BYTES, body, bytes);
+	const size_t len = ic_message_frame(request, sizeof request, &header);
+	host->len = 0;
+	(void)ic_guest_on_packet(
+		&f->service.ic.ic, request, len, host->reply, sizeof host->reply, &host->len);
+	for (unsigned i = 0; i < TURNS_MAX && host->len == 0; i++)
+		(void)daemon_turn(f->daemon, 1000);
+	CU_ASSERT_EQUAL_FATAL(host->len, len);
+	memcpy(&status, host->reply + 20, sizeof status);
+	return status;
+}
+
+/* What the device asks for and what a channel asks for have the same end. */
+static void a_file_comes_through_a_channel(void)
+{
+	static struct fixture f;
+	static struct host host;
+	static struct fcopy_write_wire write_body;
+	const struct fcopy_header_wire complete = {.operation = FCOPY_COMPLETE};
+	struct fcopy_start_wire start = {.name = {'f'}, .size_bytes = 3};
+	opened(&f);
+	for (size_t i = 0; f.root[i] != '\0'; i++)
+		start.path[i] = (uint8_t)f.root[i];
+	f.service.ic.ic.is_negotiated = true;
+	ic_guest_attach(&f.service.ic.ic, on_late, &host);
+	CU_ASSERT_EQUAL(packet(&f, &host, &start, sizeof start), 0);
+	write_body.header.operation = FCOPY_WRITE;
+	write_body.bytes = 3;
+	memcpy(write_body.data, "abc", 3);
+	CU_ASSERT_EQUAL(packet(&f, &host, &write_body, sizeof write_body), 0);
+	CU_ASSERT_EQUAL(packet(&f, &host, &complete, sizeof complete), 0);
+	CU_ASSERT_TRUE(file_is(&f, "f", (const uint8_t *)"abc", 3));
+	closed(&f);
+}
+
+static const struct test tests[] = {
+	TEST(a_file_comes_through_the_kernels_device),
+	TEST(a_large_file_comes_through_both_buffers),
+	TEST(each_failure_has_its_status),
+	TEST(records_that_are_none_are_answered),
+	TEST(nothing_is_left_of_a_copy_that_does_not_end),
+	TEST(a_leftover_is_removed_at_the_start),
+	TEST(a_copy_that_the_host_forgets_is_given_up),
+	TEST(a_file_comes_through_a_channel),
+};
+TEST_MAIN("fcopy service", tests)
