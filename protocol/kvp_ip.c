@@ -142,7 +142,7 @@ static enum kvp_reason list_decode(
 static enum kvp_reason subnets_decode(const struct kvp_ip_text_wire *wire, struct kvp_ip *out)
 {
 	struct entries entries;
-	struct entries subnets;
+	struct entries subnets = {0};
 	struct entry entry;
 	struct entry subnet;
 	struct list list = addresses_of(out);

@@ -43,6 +43,7 @@ TESTS += \
 	loopback/test_stack_backup \
 	loopback/test_stack_cycles \
 	loopback/test_stack_kill \
+	loopback/test_stack_kvp \
 	loopback/test_stack_services \
 	model/model_channel \
 	model/test_ring_model \
@@ -86,6 +87,7 @@ TESTS += \
 	unit/test_ic_provider \
 	unit/test_io_space \
 	unit/test_kvp \
+	unit/test_kvp_hostile \
 	unit/test_kvp_ip \
 	unit/test_kvp_pair \
 	unit/test_kvp_vsp \
@@ -160,6 +162,7 @@ TESTS += \
 	unit/test_vmbusctl \
 	unit/test_vmbusctl_status \
 	unit/test_vmwpctl \
+	unit/test_vmwpctl_kvp \
 	unit/test_vsc_disk \
 	unit/test_vss \
 	unit/test_vss_agent \
@@ -177,6 +180,8 @@ FUZZERS += \
 	fuzz_ic \
 	fuzz_ic_services \
 	fuzz_kvp \
+	fuzz_kvp_linux \
+	fuzz_net_config \
 	fuzz_packet \
 	fuzz_ring \
 	fuzz_storage_vsc \

@@ -149,7 +149,6 @@ static void domain_name_read(struct kvp_facts *facts, const char *host)
 static void version_put(struct kvp_facts *facts, const char *version)
 {
 	size_t major = strcspn(version, ".");
-	put(facts, KVP_AUTO_OS_VERSION, version);
 	snprintf(facts->values[KVP_AUTO_OS_MAJOR], VALUE_BYTES, "%.*s", (int)major, version);
 	const char *minor = version[major] == '.' ? version + major + 1 : "";
 	snprintf(facts->values[KVP_AUTO_OS_MINOR], VALUE_BYTES, "%.*s", (int)strcspn(minor, "."),
@@ -165,10 +164,12 @@ static void system_read(struct kvp_facts *facts, const struct utsname *kernel)
 	const char *source = text != NULL ? text : "";
 	bool has_name = assignment_find(source, "NAME", value, sizeof value);
 	put(facts, KVP_AUTO_OS_NAME, has_name ? value : kernel->sysname);
-	if (!assignment_find(source, "VERSION_ID", value, sizeof value))
-		snprintf(value, sizeof value, "%.*s", (int)strspn(kernel->release, "0123456789."),
-			kernel->release);
-	version_put(facts, value);
+	snprintf(facts->values[KVP_AUTO_OS_VERSION], VALUE_BYTES, "%.*s",
+		(int)strspn(kernel->release, "0123456789."), kernel->release);
+	if (assignment_find(source, "VERSION_ID", value, sizeof value))
+		version_put(facts, value);
+	else
+		version_put(facts, facts->values[KVP_AUTO_OS_VERSION]);
 	free(text);
 }
 

@@ -7,11 +7,12 @@
  *	NetworkAddressIPv4, -IPv6	of all interfaces but loopback, separated by ';'
  *	OSBuildNumber			release of the kernel
  *	OSName				NAME of os-release
- *	OSVersion, -Major-, -Minor-	VERSION_ID of os-release, and its first two parts
+ *	OSVersion			of the kernel, as x.y.z: so Hyper-V's hosts know it
+ *	OSMajorVersion, -Minor-		the first two parts of os-release's VERSION_ID
  *	ProcessorArchitecture		of the kernel
  *
  * Nothing is asked of the network: a name server that does not answer must not hold up a host.
- * Without os-release the system's name is "Linux" and its version that of the kernel, as x.y.z.
+ * Without os-release the system's name is "Linux" and the two parts are the kernel's.
  *
  * Threads: none of its own; a struct belongs to one owner. Rules: R-KVP-007.
  * Sources: os-release(5), hosts(5), uname(2).

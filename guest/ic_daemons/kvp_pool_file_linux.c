@@ -50,7 +50,8 @@ static int regular_open(
 	int fd = openat(file->dir_fd, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
 	if (fd < 0)
 		return errno == ELOOP ? -EINVAL : -errno;
-	if (fstat(fd, &state) != 0 || !S_ISREG(state.st_mode)) {
+	/* A second name may be that of somebody else's file. */
+	if (fstat(fd, &state) != 0 || !S_ISREG(state.st_mode) || state.st_nlink > 1) {
 		close(fd);
 		return -EINVAL;
 	}

@@ -64,7 +64,7 @@ struct kvp_pool_file {
  * Open pool `pool`'s file in the folder `dir_fd`, which stays borrowed; is_writable makes it
  * (mode 0644) if it is missing. 0 or a negative errno; -ENOENT for a reader: no such file yet,
  * and kvp_pool_file_lock() looks again. Never follows a symbolic link, and refuses what is no
- * regular file (-EINVAL).
+ * regular file or has a second name (-EINVAL).
  */
 int kvp_pool_file_open(struct kvp_pool_file *file, int dir_fd, unsigned pool, bool is_writable);
 

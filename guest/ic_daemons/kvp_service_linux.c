@@ -14,7 +14,7 @@
 #define KEY_UNITS   (KVP_KEY_BYTES / 2 - 1)
 #define VALUE_UNITS (KVP_VALUE_BYTES / 2 - 1)
 
-static bool is_file(uint8_t pool)
+static bool is_file(unsigned pool)
 {
 	return pool <= KVP_POOL_AUTO_EXTERNAL && pool != KVP_POOL_AUTO;
 }
@@ -32,7 +32,7 @@ int kvp_service_open(struct kvp_service *service, const char *dir, const char *r
 	service->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (service->dir_fd < 0)
 		return -errno;
-	for (uint8_t pool = 0; pool <= KVP_POOL_AUTO_EXTERNAL; pool++) {
+	for (unsigned pool = 0; pool <= KVP_POOL_AUTO_EXTERNAL; pool++) {
 		int ret = is_file(pool) ? kvp_pool_open(&service->pools[pool], service->dir_fd,
 						  pool, true)
 					: 0;
@@ -44,7 +44,7 @@ int kvp_service_open(struct kvp_service *service, const char *dir, const char *r
 
 void kvp_service_close(struct kvp_service *service)
 {
-	for (uint8_t pool = 0; pool <= KVP_POOL_AUTO_EXTERNAL; pool++)
+	for (unsigned pool = 0; pool <= KVP_POOL_AUTO_EXTERNAL; pool++)
 		kvp_pool_close(&service->pools[pool]);
 	kvp_facts_free(&service->facts);
 	if (service->dir_fd >= 0)

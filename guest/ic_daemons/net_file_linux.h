@@ -22,8 +22,9 @@
 #define NET_FILES_MAX	   20u /* changed in one go */
 #define NET_FILE_BYTES_MAX 262144u
 #define NET_FILE_PATH_MAX  512u
-#define NET_FILES_KEPT	   "/var/lib/viridian-net-config/" /* of root alone; created if it is missing \
-							    */
+#define NET_FILES_KEPT                                                                             \
+	"/var/lib/viridian-net-config/" /* of root alone; created if it is missing                 \
+					 */
 
 /* The first line of each file that is ours: such a file is replaced without being kept. */
 #define NET_FILE_MARK                                                                              \

@@ -66,6 +66,7 @@ char *net_stanza_remove(const char *text, size_t len, const char *name, bool ipv
 {
 	char *result = NULL;
 	bool is_dropping = false;
+	bool ends_line = len == 0 || text[len - 1] == '\n';
 	FILE *out = open_memstream(&result, out_len);
 	if (!out)
 		return NULL;
@@ -80,13 +81,15 @@ char *net_stanza_remove(const char *text, size_t len, const char *name, bool ipv
 				      strcmp(words.at[1], name) == 0 &&
 				      ((ipv4 && strcmp(words.at[2], "inet") == 0) ||
 					      (ipv6 && strcmp(words.at[2], "inet6") == 0));
-		if (strncmp(words.at[0], "source", 6) == 0 && strstr(words.at[1], "interfaces.d"))
+		if ((strcmp(words.at[0], "source") == 0 ||
+			    strcmp(words.at[0], "source-directory") == 0) &&
+			strstr(words.at[1], "interfaces.d"))
 			needs_source = false;
 		if (!is_dropping || is_comment || words.at[0][0] == '\0')
 			fwrite(text, 1, line, out);
 	}
 	if (needs_source)
-		fprintf(out, "\nsource /etc/network/interfaces.d/*\n");
+		fprintf(out, "%s\nsource /etc/network/interfaces.d/*\n", ends_line ? "" : "\n");
 	if (fclose(out) != 0) {
 		free(result);
 		return NULL;

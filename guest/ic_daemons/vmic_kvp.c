@@ -196,10 +196,10 @@ static void status(void *ctx, json_t *object)
 	struct kvp_daemon *kvp = ctx;
 	const struct kvp_service *service = &kvp->service;
 	json_t *pools = json_object();
-	for (uint8_t pool = 0; pool <= KVP_POOL_AUTO_EXTERNAL; pool++) {
+	for (unsigned pool = 0; pool <= KVP_POOL_AUTO_EXTERNAL; pool++) {
 		const struct kvp_pool_store *store = &service->pools[pool];
 		if (store->is_read)
-			json_object_set_new(pools, kvp_pool_name(pool),
+			json_object_set_new(pools, kvp_pool_name((uint8_t)pool),
 				json_integer((json_int_t)(store->records - store->empty)));
 	}
 	json_object_set_new(object, "pools", pools);

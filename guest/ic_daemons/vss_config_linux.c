@@ -210,9 +210,9 @@ int vss_config_read(struct vss_config *config, const char *path, bool is_demande
 		return -EPERM;
 	}
 	char *text = file_read(fd, &len);
-	const int result = text == NULL ? -errno : 0;
+	const int result = -errno;
 	close(fd);
-	if (result != 0) {
+	if (text == NULL) {
 		snprintf(error, error_bytes, "cannot read '%s': %s", path, strerror(-result));
 		return result;
 	}

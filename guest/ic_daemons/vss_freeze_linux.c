@@ -154,12 +154,7 @@ static bool freeze(struct vss_board *board, struct vss_slot *slot, const struct 
 	if (state == VSS_SLOT_FAILED)
 		atomic_store(&slot->error, -result);
 	atomic_store(&slot->state, state);
-	if (!atomic_load(&board->is_cancelled))
-		return state != VSS_SLOT_FAILED;
-	/* The keeper may have passed it by before it was frozen. */
-	if (state == VSS_SLOT_FROZEN)
-		(void)thaw(slot, ops);
-	return false;
+	return state != VSS_SLOT_FAILED;
 }
 
 bool vss_freeze_all(struct vss_board *board, const struct vss_freeze_ops *ops)

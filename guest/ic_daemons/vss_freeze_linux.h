@@ -44,7 +44,7 @@ struct vss_slot {
 struct vss_board {
 	size_t count;
 	size_t bytes;		  /* of the mapping */
-	atomic_bool is_cancelled; /* the keeper: freeze no more, and thaw what comes late */
+	atomic_bool is_cancelled; /* the keeper: freeze no more */
 	atomic_bool is_over;	  /* the keeper: all is thawed */
 	atomic_bool is_done;	  /* the freezer: it will not freeze any more */
 	struct vss_slot slots[];

@@ -15,7 +15,7 @@
 static const char *cell(const char *text, char out[CELL_BYTES])
 {
 	size_t i = 0;
-	for (; text[i] != '\0' && i < CELL_BYTES - 1; i++)
+	for (; i < CELL_BYTES - 1 && text[i] != '\0'; i++)
 		out[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7F ? '?' : text[i];
 	out[i] = '\0';
 	if (text[i] != '\0')

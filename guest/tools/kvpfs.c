@@ -171,6 +171,8 @@ static void on_fuse_log(enum fuse_log_level level, const char *format, va_list a
 static bool mount_point_is_directory(const char *path)
 {
 	struct stat state;
+	if (path == NULL)
+		return false;
 	if (stat(path, &state) == 0 && S_ISDIR(state.st_mode))
 		return true;
 	if (errno == ENOTCONN)

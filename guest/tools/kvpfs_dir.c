@@ -119,7 +119,10 @@ static int listing_add(struct listing *listing, uint64_t ino, mode_t type, const
 	char *copy = strdup(name);
 	if (copy == NULL)
 		return -ENOMEM;
-	listing->entries[listing->count++] = (struct listing_entry){ino, type, copy};
+	struct listing_entry *entry = &listing->entries[listing->count++];
+	entry->ino = ino;
+	entry->type = type;
+	entry->name = copy;
 	return 0;
 }
 

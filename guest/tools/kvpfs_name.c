@@ -19,7 +19,7 @@ size_t kvpfs_name_encode(const char *key, char name[KVPFS_NAME_BYTES])
 {
 	size_t at = 0;
 	bool is_first_escaped = is_dots(key);
-	for (size_t i = 0; key[i] != '\0' && i < KVPFS_KEY_BYTES - 1; i++) {
+	for (size_t i = 0; i < KVPFS_KEY_BYTES - 1 && key[i] != '\0'; i++) {
 		unsigned char byte = (unsigned char)key[i];
 		if (byte == '%' || byte == '/' || (i == 0 && is_first_escaped)) {
 			name[at++] = '%';

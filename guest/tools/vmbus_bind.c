@@ -105,7 +105,7 @@ put(const struct vmbus_bind *request, const char *text, const char *format, ...)
 	va_start(args, format);
 	const int n = vsnprintf(path + top, sizeof path - (size_t)top, format, args);
 	va_end(args);
-	if (n < 0 || (size_t)(top + n) >= sizeof path)
+	if (n < 0 || (size_t)n >= sizeof path - (size_t)top)
 		return -ENAMETOOLONG;
 	return request->write(request->write_ctx, path, text);
 }

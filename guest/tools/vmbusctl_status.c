@@ -217,18 +217,15 @@ static void daemon_judge(struct finding *finding)
 {
 	const char *state = json_string_value(json_object_get(finding->daemon, "state"));
 	json_t *ways = json_object_get(finding->daemon, "transports");
-	const char *way;
-	json_t *why;
-	size_t used;
 	if (state == NULL || strcmp(state, "serving") == 0)
 		return;
 	advise(finding, "%s reaches no device", finding->name);
-	json_object_foreach(ways, way, why)
-	{
-		used = strlen(finding->advice);
-		if (json_is_string(why))
+	for (void *at = json_object_iter(ways); at != NULL; at = json_object_iter_next(ways, at)) {
+		const char *why = json_string_value(json_object_iter_value(at));
+		const size_t used = strlen(finding->advice);
+		if (why != NULL)
 			snprintf(finding->advice + used, sizeof finding->advice - used,
-				"; %.20s: %.80s", way, json_string_value(why));
+				"; %.20s: %.80s", json_object_iter_key(at), why);
 	}
 }
 
@@ -375,19 +372,16 @@ static void contact_print(struct columns *columns, const json_t *daemon)
 	json_decref(text);
 }
 
-static void members_print(struct columns *columns, const json_t *object)
+/* All members of an object that have a value in few characters; one level deep. */
+static void members_print(struct columns *columns, json_t *object)
 {
-	const char *key;
-	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
-	{
-		const char *inner_key;
-		json_t *inner;
-		column_print(columns, key, value);
-		if (!json_is_object(value))
-			continue;
-		json_object_foreach(value, inner_key, inner)
-			column_print(columns, inner_key, inner);
+	for (void *at = json_object_iter(object); at != NULL;
+		at = json_object_iter_next(object, at)) {
+		json_t *value = json_object_iter_value(at);
+		column_print(columns, json_object_iter_key(at), value);
+		for (void *in = json_object_iter(value); in != NULL;
+			in = json_object_iter_next(value, in))
+			column_print(columns, json_object_iter_key(in), json_object_iter_value(in));
 	}
 }
 
@@ -446,7 +440,6 @@ static void service_print(FILE *out, const json_t *service)
 
 void vmbusctl_status_print(FILE *out, const json_t *rows)
 {
-	size_t i;
-	json_t *row;
-	json_array_foreach(rows, i, row) service_print(out, row);
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		service_print(out, json_array_get(rows, i));
 }

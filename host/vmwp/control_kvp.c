@@ -55,8 +55,8 @@ const struct control_argument control_kvp_get_arguments[4] = {
 	{
 		.name = "direct",
 		.type = CONTROL_BOOLEAN,
-		.help = "by one GET, which Linux answers cut short, and not by going through the "
-			"pool; false if not given",
+		.help = "by one GET, to which Linux gives an empty value, and not by going "
+			"through the pool; false if not given",
 	},
 	TIMEOUT_ARGUMENT,
 };

@@ -2,6 +2,7 @@
 /* --services: see options.h. */
 #include "host/vmwp/options_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *const options_service_names[OPTIONS_SERVICE_COUNT] = {
@@ -17,8 +18,9 @@ static int complain(const char *word, size_t bytes)
 {
 	char names[128] = "";
 	for (unsigned i = 0; i < OPTIONS_SERVICE_COUNT; i++) {
-		strcat(names, i > 0 ? ", " : "");
-		strcat(names, options_service_names[i]);
+		const size_t used = strlen(names);
+		snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+			options_service_names[i]);
 	}
 	return options_complain("--services: \"%.*s\" is not known: use all, none, or names of "
 				"%s, joined by commas",

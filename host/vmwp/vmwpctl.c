@@ -221,7 +221,7 @@ static void help_print(void)
 	       "  --reason TEXT          why, for people in the guest\n"
 	       "  --pool POOL            kvp: external, guest, auto or auto-external\n"
 	       "  --type TYPE            kvp set: string (if not given), expand, u32 or u64\n"
-	       "  --direct               kvp get: by one GET, which Linux answers cut short\n"
+	       "  --direct               kvp get: by one GET, to which Linux gives no value\n"
 	       "  --period SECONDS       kvp watch: how often to look (5 if not given)\n"
 	       "  --address ADDRESS/BITS, --gateway ADDRESS, --dns ADDRESS, --dhcp on|off\n"
 	       "                         ip set; the first three as often as needed\n"

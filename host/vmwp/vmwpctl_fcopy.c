@@ -71,9 +71,8 @@ static int target_parse(const char *file, const char *text, struct target *out)
 	out->name = separator[1] != '\0' ? separator + 1 : slash != NULL ? slash + 1 : file;
 	if (out->name[0] == '\0')
 		return vmwpctl_usage_error("copy: '%s' names no file", file);
-	/* The root keeps its slash, so that it is a path. */
-	const size_t bytes = separator == text ? 1 : (size_t)(separator - text);
-	out->path = strndup(text, bytes);
+	/* With its last separator: the kernel's daemon makes no directory without one. */
+	out->path = strndup(text, (size_t)(separator - text) + 1);
 	return out->path != NULL ? 0 : vmwpctl_usage_error("copy: out of memory");
 }
 

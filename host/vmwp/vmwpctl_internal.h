@@ -4,7 +4,8 @@
  * conversation with a worker.
  *
  *	vmwpctl.c	options, the table of verbs, main
- *	vmwpctl_kvp.c	verbs that are a conversation: kvp, ip
+ *	vmwpctl_backup.c, vmwpctl_fcopy.c, vmwpctl_kvp.c
+ *			verbs that are a conversation: backup, copy, kvp and ip
  *	vmwpctl_talk.c	one line to the worker, one answer
  *
  * Messages go to stderr where the mistake is found; what is returned is an exit status.

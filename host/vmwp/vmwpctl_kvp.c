@@ -106,6 +106,11 @@ static json_t *pool_read(const struct arguments *arguments)
 		const json_t *after = json_object_get(page, "next");
 		is_more = json_is_integer(after) && json_integer_value(after) > next;
 		next = json_integer_value(after);
+		if (json_is_true(json_object_get(page, "is_cut")))
+			fprintf(stderr,
+				"vmwpctl: kvp: the pool has more than %u pairs: the others are "
+				"not asked for\n",
+				LIMIT_KVP_ITEMS);
 		if (page == NULL || json_array_extend(items, json_object_get(page, "items")) != 0) {
 			json_decref(items);
 			items = NULL;

@@ -45,13 +45,17 @@ static bool release_part(const char *release, unsigned part, char *text, size_t 
 	return true;
 }
 
+/* A host that was given none is "(none)". */
 static bool host_name(const struct utsname *host, char *text, size_t size)
 {
-	return snprintf(text, size, "%s", host->nodename) > 0;
+	return host->nodename[0] != '\0' && host->nodename[0] != '(' &&
+	       snprintf(text, size, "%s", host->nodename) > 0;
 }
 
 static bool host_name_qualified(const struct utsname *host, char *text, size_t size)
 {
+	if (!host_name(host, text, size))
+		return false;
 	bool is_whole = strchr(host->nodename, '.') != NULL || host->domainname[0] == '\0' ||
 			host->domainname[0] == '(';
 	return snprintf(text, size, "%s%s%s", host->nodename, is_whole ? "" : ".",
@@ -299,6 +303,8 @@ static void request_done(struct kvp_job *job, enum kvp_result result)
 		job->is_at_end = true; /* as far as is looked */
 	if (result == KVP_DONE || is_bound)
 		answer = success_json(request);
+	if (is_bound)
+		json_object_set_new(answer, "is_cut", json_true());
 	else
 		failure_say(job, result, request->early != NULL ? request->early : &error);
 	struct control_ticket ticket = request->ticket;

@@ -29,7 +29,7 @@
 #define KVP_VSP_ANSWER_NS (5000000000ull + KVP_ANSWER_MS * 1000000ull)
 
 enum kvp_job_kind {
-	KVP_JOB_GET,  /* by GET, whose answer Linux cuts short: prefer KVP_JOB_FIND */
+	KVP_JOB_GET,  /* by GET, to which Linux gives an empty value: prefer KVP_JOB_FIND */
 	KVP_JOB_FIND, /* by ENUMERATE, until the key is there */
 	KVP_JOB_LIST, /* by ENUMERATE, from `index`, at most `count_max` pairs */
 	KVP_JOB_SET,

@@ -52,7 +52,8 @@ _viridian_value() { # program, option
 	vmic-heartbeat:--state) _viridian_words "unknown healthy critical stopped" ;;
 	vmic-shutdown:--allow) _viridian_words "poweroff restart hibernate" ;;
 	vmic-shutdown:--run) _viridian_files ;;
-	*:--sysfs | *:--proc | *:--run | *:--status-dir | *:--pools | *:--root | *:--below) _viridian_folders ;;
+	*:--sysfs | *:--proc | *:--run | *:--status-dir | *:--pools | *:--root | *:--below | \
+		*:--image-copy) _viridian_folders ;;
 	*:--disk | *:--dvd | *:--kernel | *:--initrd | *:--emulated-disk | *:--guest | *:--control | \
 		*:--connect | *:--loopback | *:--device | *:--json-status | *:--html | *:--keep | *:--config | \
 		*:--record | *:--net-config | *:--state-file)
@@ -62,7 +63,7 @@ _viridian_value() { # program, option
 		*:--time-sync | *:--spin | *:--append | *:--controller | *:--target | *:--lun | *:--reason | \
 		*:--timeout | *:--interval | *:--count | *:--queue-depth | *:--wait | *:--ready-fd | \
 		*:--rounds | *:--only | *:--soak | *:--mode | *:--run-timeout | *:--shm | *:--step-threshold | \
-		*:--watchdog | *:--period | *:--address | *:--gateway | *:--dns)
+		*:--watchdog | *:--period | *:--address | *:--gateway | *:--dns | *:--limit)
 		# vmic-* wait without a value
 		[[ $1:$2 != vmic-*:--wait ]]
 		;;

@@ -200,7 +200,7 @@ static void every_version_is_backed_up_or_says_that_it_cannot_be(void)
 		snprintf(part, sizeof part,
 			"\"service\":\"backup\",\"offered\":true,\"state\":\"ready\","
 			"\"framework\":\"%u.0\",\"version\":\"%u.0\"",
-			(i & 1) != 0 ? 3 : 1, versions[i / 2]);
+			(i & 1) != 0 ? 3u : 1u, versions[i / 2]);
 		expect(&pair, "{\"command\":\"services\"}", part);
 		if (i < 2) {
 			expect(&pair, freeze_line, "version of the service has no such request");

@@ -465,6 +465,53 @@ static void later_answer_after_the_socket_has_gone_is_nothing(void)
 	close(fd);
 }
 
+static uint64_t gone[8];
+static unsigned gone_count;
+
+static void on_gone(void *ctx, uint64_t connection)
+{
+	CU_ASSERT_PTR_EQUAL(ctx, gone);
+	if (gone_count < 8)
+		gone[gone_count] = connection;
+	gone_count++;
+}
+
+/* A place is used again, a connection's number is not; the socket's own end is no news. */
+static void end_of_a_connection_is_told_once_and_by_its_number(void)
+{
+	struct server server;
+	gone_count = 0;
+	later_start(&server);
+	control_socket_gone_set(server.socket, on_gone, gone);
+	int fd = dial(server.path);
+	int other = dial(server.path);
+	say(&server, other, "later\n", 6);
+	say(&server, fd, "later\n", 6);
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL_FATAL(later_count, 2);
+	CU_ASSERT_NOT_EQUAL(later[0].connection, later[1].connection);
+	CU_ASSERT_NOT_EQUAL(later[1].connection, 0);
+	close(fd);
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL(gone_count, 1);
+	CU_ASSERT_EQUAL(gone[0], later[1].connection);
+	fd = dial(server.path);
+	say(&server, fd, "later\n", 6);
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL(later[2].client, later[1].client);
+	CU_ASSERT_NOT_EQUAL(later[2].connection, later[1].connection);
+	close(fd);
+	loop_settle(&server.loop);
+	CU_ASSERT_EQUAL(gone_count, 2);
+	CU_ASSERT_EQUAL(gone[1], later[2].connection);
+	later_answer(&server, 1, "for the dead");
+	later_answer(&server, 2, "for the dead");
+	server_stop(&server);
+	CU_ASSERT_EQUAL(gone_count, 2);
+	later_answer(&(struct server){0}, 0, "late");
+	close(other);
+}
+
 static const struct test tests[] = {
 	TEST(name_is_a_socket_of_the_owner_alone),
 	TEST(name_of_a_live_worker_is_refused),
@@ -484,5 +531,6 @@ static const struct test tests[] = {
 	TEST(later_answer_to_a_client_that_has_gone_reaches_nobody),
 	TEST(later_answer_comes_to_a_client_that_says_no_more),
 	TEST(later_answer_after_the_socket_has_gone_is_nothing),
+	TEST(end_of_a_connection_is_told_once_and_by_its_number),
 };
 TEST_MAIN("control_socket", tests)

@@ -11,7 +11,7 @@ static int read_abc(void *ctx, uint64_t offset, uint8_t *to, uint32_t bytes)
 {
 	(void)ctx;
 	CU_ASSERT_TRUE(offset + bytes <= 3);
-	memcpy(to, "abc" + offset, bytes);
+	memcpy(to, &"abc"[offset], bytes);
 	return 0;
 }
 

@@ -203,6 +203,7 @@ static void text_that_is_no_unicode_is_refused_or_replaced(void)
 	CU_ASSERT_EQUAL(kvp_value_encode(&item, &wire), KVP_EMPTY_KEY);
 }
 
+/* Rule R-KVP-034. */
 static void each_operation_needs_its_structure(void)
 {
 	const struct ic_version_wire four = {4, 0};

@@ -19,6 +19,7 @@
 #include "guest/ic_daemons/kvp_device_linux.h"
 #include "tests/harness.h"
 
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(
@@ -47,12 +48,17 @@ struct stand_in {
 	struct kvp_ip ip_answer;
 };
 
+static void text_put(void *field, const char *text)
+{
+	memcpy(field, text, strlen(text) + 1);
+}
+
 static uint32_t get(void *ctx, uint8_t pool, const char *key, struct kvp_item *out)
 {
 	struct stand_in *rig = ctx;
 	rig->calls++;
 	rig->pool = pool;
-	strcpy(rig->item.key, key);
+	snprintf(rig->item.key, sizeof rig->item.key, "%s", key);
 	*out = rig->answer;
 	return rig->status;
 }
@@ -71,7 +77,7 @@ static uint32_t remove_key(void *ctx, uint8_t pool, const char *key)
 	struct stand_in *rig = ctx;
 	rig->calls++;
 	rig->pool = pool;
-	strcpy(rig->item.key, key);
+	snprintf(rig->item.key, sizeof rig->item.key, "%s", key);
 	return rig->status;
 }
 
@@ -91,7 +97,7 @@ static uint32_t ip_get(void *ctx, struct kvp_ip *ip)
 	struct kvp_ip answer = rig->ip_answer;
 	rig->calls++;
 	rig->ip = *ip;
-	strcpy(answer.adapter, ip->adapter);
+	snprintf(answer.adapter, sizeof answer.adapter, "%s", ip->adapter);
 	*ip = answer;
 	return rig->status;
 }
@@ -126,7 +132,7 @@ static void rig_up(struct stand_in *rig)
 	memset(rig, 0, sizeof *rig);
 	kvp_device_init(&rig->device, &ops, rig);
 	request(rig, KVP_OP_REGISTER1, 0);
-	strcpy((char *)rig->in.body.kvp_register.version, "3.1");
+	text_put(rig->in.body.kvp_register.version, "3.1");
 	CU_ASSERT_FALSE(exchange(rig));
 }
 
@@ -154,8 +160,8 @@ static void set_delete_get(void)
 	data->value_type = REG_SZ;
 	data->key_size = 4;
 	data->value_size = 6;
-	strcpy((char *)data->key, "key");
-	strcpy((char *)data->value, "value");
+	text_put(data->key, "key");
+	text_put(data->value, "value");
 	CU_ASSERT_TRUE(exchange(&rig));
 	CU_ASSERT_EQUAL(rig.out.error, HV_S_OK);
 	CU_ASSERT_STRING_EQUAL(rig.item.key, "key");
@@ -164,7 +170,7 @@ static void set_delete_get(void)
 
 	request(&rig, KVP_OP_DELETE, KVP_POOL_AUTO_EXTERNAL);
 	rig.in.body.kvp_delete.key_size = 5;
-	strcpy((char *)rig.in.body.kvp_delete.key, "gone");
+	text_put(rig.in.body.kvp_delete.key, "gone");
 	rig.status = IC_STATUS_NO_MORE_ITEMS;
 	CU_ASSERT_TRUE(exchange(&rig));
 	CU_ASSERT_EQUAL((uint32_t)rig.out.error, HV_S_CONT);
@@ -172,7 +178,7 @@ static void set_delete_get(void)
 	CU_ASSERT_EQUAL(rig.pool, 3);
 
 	request(&rig, KVP_OP_GET, KVP_POOL_GUEST);
-	strcpy((char *)rig.in.body.kvp_get.data.key, "key");
+	text_put(rig.in.body.kvp_get.data.key, "key");
 	strcpy(rig.answer.key, "key");
 	strcpy(rig.answer.value, "its value");
 	rig.status = IC_STATUS_SUCCESS;
@@ -256,7 +262,7 @@ static void addresses_are_text_in_both_directions(void)
 	struct stand_in rig;
 	rig_up(&rig);
 	request(&rig, KVP_OP_GET_IP_INFO, 0);
-	strcpy((char *)rig.in.body.kvp_ip_val.adapter_id, "00:15:5D:01:02:03");
+	text_put(rig.in.body.kvp_ip_val.adapter_id, "00:15:5D:01:02:03");
 	rig.ip_answer = (struct kvp_ip){.family = KVP_FAMILY_BOTH,
 		.is_dhcp = true,
 		.address_count = 2,
@@ -277,11 +283,11 @@ static void addresses_are_text_in_both_directions(void)
 
 	request(&rig, KVP_OP_SET_IP_INFO, 0);
 	struct hv_kvp_ipaddr_value *set = &rig.in.body.kvp_ip_val;
-	strcpy((char *)set->adapter_id, "{f8615163-df3e-46c5-913f-f2d2f965ed0e}");
+	text_put(set->adapter_id, "{f8615163-df3e-46c5-913f-f2d2f965ed0e}");
 	set->addr_family = ADDR_FAMILY_IPV4;
-	strcpy((char *)set->ip_addr, "192.0.2.7;2001:db8::7");
-	strcpy((char *)set->sub_net, "255.255.0.0;48");
-	strcpy((char *)set->dns_addr, "192.0.2.53");
+	text_put(set->ip_addr, "192.0.2.7;2001:db8::7");
+	text_put(set->sub_net, "255.255.0.0;48");
+	text_put(set->dns_addr, "192.0.2.53");
 	CU_ASSERT_TRUE(exchange(&rig));
 	CU_ASSERT_EQUAL(rig.ip.address_count, 2);
 	CU_ASSERT_EQUAL(rig.ip.addresses[0].prefix, 16);
@@ -289,8 +295,8 @@ static void addresses_are_text_in_both_directions(void)
 	CU_ASSERT_EQUAL(rig.ip.dns_count, 1);
 
 	rig.calls = 0;
-	strcpy((char *)set->ip_addr, "192.0.2.7;`reboot`");
-	strcpy((char *)set->sub_net, "255.255.0.0;255.255.0.0");
+	text_put(set->ip_addr, "192.0.2.7;`reboot`");
+	text_put(set->sub_net, "255.255.0.0;255.255.0.0");
 	CU_ASSERT_TRUE(exchange(&rig));
 	CU_ASSERT_EQUAL((uint32_t)rig.out.error, HV_INVALIDARG);
 	memset(set->gate_way, '1', sizeof set->gate_way);

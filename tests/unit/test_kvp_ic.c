@@ -33,7 +33,7 @@ static uint32_t get(void *ctx, uint8_t pool, const char *key, struct kvp_item *o
 	struct stand_in *rig = ctx;
 	rig->calls++;
 	rig->pool = pool;
-	strcpy(rig->item.key, key);
+	snprintf(rig->item.key, sizeof rig->item.key, "%s", key);
 	*out = rig->answer;
 	return rig->status;
 }
@@ -52,7 +52,7 @@ static uint32_t remove_key(void *ctx, uint8_t pool, const char *key)
 	struct stand_in *rig = ctx;
 	rig->calls++;
 	rig->pool = pool;
-	strcpy(rig->item.key, key);
+	snprintf(rig->item.key, sizeof rig->item.key, "%s", key);
 	return rig->status;
 }
 
@@ -73,7 +73,7 @@ static uint32_t ip_get(void *ctx, struct kvp_ip *ip)
 	rig->ip = *ip;
 	if (rig->status == IC_STATUS_SUCCESS) {
 		struct kvp_ip answer = rig->ip_answer;
-		strcpy(answer.adapter, ip->adapter);
+		snprintf(answer.adapter, sizeof answer.adapter, "%s", ip->adapter);
 		*ip = answer;
 	}
 	return rig->status;
@@ -370,8 +370,8 @@ static void longest_key_and_value_pass(void)
 	CU_ASSERT_EQUAL(status_of(&rig, 2580), 0);
 	CU_ASSERT_STRING_EQUAL(rig.item.key, key);
 	CU_ASSERT_STRING_EQUAL(rig.item.value, value);
-	strcpy(rig.answer.key, key);
-	strcpy(rig.answer.value, value);
+	snprintf(rig.answer.key, sizeof rig.answer.key, "%s", key);
+	snprintf(rig.answer.value, sizeof rig.answer.value, "%s", value);
 	(void)request(&rig, 2580, 3, 0);
 	CU_ASSERT_EQUAL(status_of(&rig, 2580), 0);
 	CU_ASSERT_EQUAL(u32_get(rig.reply + BODY + 12), 512);

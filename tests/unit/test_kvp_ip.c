@@ -83,6 +83,7 @@ static void any_address_comes_back(void)
 	}
 }
 
+/* Rule R-KVP-026. */
 static void prefixes_are_numbers_or_masks_without_gaps(void)
 {
 	static const struct {

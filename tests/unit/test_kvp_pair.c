@@ -158,7 +158,10 @@ static void run_addresses(struct pair *p)
 	CU_ASSERT_EQUAL(job->status, IC_STATUS_NOT_FOUND);
 }
 
-/* Rules R-IC-004, R-KVP-003, R-KVP-005 to R-KVP-007, R-KVP-009 to R-KVP-011, R-KVP-022. */
+/*
+ * Rules R-IC-004, R-KVP-003, R-KVP-005 to R-KVP-007, R-KVP-009 to R-KVP-011, R-KVP-022, R-KVP-028,
+ * R-KVP-032, R-KVP-035.
+ */
 static void each_pair_of_versions_does_every_operation(void)
 {
 	for (unsigned host = 0; host < 4; host++) {

@@ -75,8 +75,8 @@ static uint32_t set(struct rig *rig, uint8_t pool, const char *key, const char *
 {
 	memset(&rig->item, 0, sizeof rig->item);
 	rig->item.type = KVP_TYPE_STRING;
-	strcpy(rig->item.key, key);
-	strcpy(rig->item.value, value);
+	snprintf(rig->item.key, sizeof rig->item.key, "%s", key);
+	snprintf(rig->item.value, sizeof rig->item.value, "%s", value);
 	return kvp_service_ops.set(&rig->service, pool, &rig->item);
 }
 
@@ -183,7 +183,7 @@ static void the_system_says_ten_things_of_itself(void)
 	} expected[] = {
 		{0, strchr(kernel.nodename, '.') != NULL ? kernel.nodename : "right.example.org"},
 		{1, viridian_version}, {4, kernel.release}, {5, "Linux \"Try\""}, {6, "22"},
-		{7, "04"}, {8, "22.04.1"}, {9, kernel.machine}};
+		{7, "04"}, {9, kernel.machine}};
 	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
 		CU_ASSERT_EQUAL(get(&rig, 2, keys[expected[i].index]), IC_STATUS_SUCCESS);
 		CU_ASSERT_STRING_EQUAL(rig.item.value, expected[i].value);
@@ -201,7 +201,7 @@ static void what_has_changed_is_said_a_second_later(void)
 	rig_up(&rig);
 	clock_ms += 2 * KVP_FACTS_AGE_MS;
 	file_write(&rig, "etc/os-release", "VERSION_ID=12\n");
-	CU_ASSERT_EQUAL(get(&rig, 2, "OSVersion"), IC_STATUS_SUCCESS);
+	CU_ASSERT_EQUAL(get(&rig, 2, "OSMajorVersion"), IC_STATUS_SUCCESS);
 	CU_ASSERT_STRING_EQUAL(rig.item.value, "12");
 	CU_ASSERT_EQUAL(get(&rig, 2, "OSMinorVersion"), IC_STATUS_SUCCESS);
 	CU_ASSERT_STRING_EQUAL(rig.item.value, "");
@@ -209,18 +209,22 @@ static void what_has_changed_is_said_a_second_later(void)
 	CU_ASSERT_STRING_EQUAL(rig.item.value, "Linux");
 	file_write(&rig, "etc/os-release", "VERSION_ID=13\n");
 	clock_ms += KVP_FACTS_AGE_MS;
-	CU_ASSERT_EQUAL(get(&rig, 2, "OSVersion"), IC_STATUS_SUCCESS);
+	CU_ASSERT_EQUAL(get(&rig, 2, "OSMajorVersion"), IC_STATUS_SUCCESS);
 	CU_ASSERT_STRING_EQUAL(rig.item.value, "13");
 	/* No such file: the kernel's version. */
 	char path[160];
 	snprintf(path, sizeof path, "%s/etc/os-release", rig.root);
 	CU_ASSERT_EQUAL(unlink(path), 0);
 	clock_ms += KVP_FACTS_AGE_MS;
-	CU_ASSERT_EQUAL(get(&rig, 2, "OSVersion"), IC_STATUS_SUCCESS);
+	CU_ASSERT_EQUAL(get(&rig, 2, "OSMajorVersion"), IC_STATUS_SUCCESS);
 	struct utsname kernel;
 	uname(&kernel);
-	CU_ASSERT_EQUAL(strncmp(kernel.release, rig.item.value, strlen(rig.item.value)), 0);
-	CU_ASSERT_TRUE(strlen(rig.item.value) >= 3);
+	CU_ASSERT_EQUAL(strtol(rig.item.value, NULL, 10), strtol(kernel.release, NULL, 10));
+	/* Hosts of Hyper-V find the kernel's numbers there, without what distributions add. */
+	CU_ASSERT_EQUAL(get(&rig, 2, "OSVersion"), IC_STATUS_SUCCESS);
+	const size_t bytes = strlen(rig.item.value);
+	CU_ASSERT_TRUE(bytes >= 3 && strspn(rig.item.value, "0123456789.") == bytes);
+	CU_ASSERT_EQUAL(strncmp(kernel.release, rig.item.value, bytes), 0);
 	rig_down(&rig);
 }
 

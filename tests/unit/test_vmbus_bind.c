@@ -122,7 +122,7 @@ static void a_device_is_named_by_class_relid_or_instance(void)
 	struct kernel k;
 	char why[VMBUS_BIND_WHY_BYTES];
 	static const char *const names[] = {"heartbeat", "1", TREE_HEARTBEAT,
-		"{" TREE_HEARTBEAT "}", "FD149E91-82E0-4A7D-AFA6-2A4166CBD7C0"};
+		("{" TREE_HEARTBEAT "}"), "FD149E91-82E0-4A7D-AFA6-2A4166CBD7C0"};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		kernel_start(&k);
 		CU_ASSERT_EQUAL(UNBIND(&k, why, .device = names[i]), 0);

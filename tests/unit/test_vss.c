@@ -513,10 +513,10 @@ static void host_owes_a_thaw_to_a_guest_that_closed(void)
 		struct fixture *f = agreed();
 		CU_ASSERT_EQUAL(freeze(f), 0);
 		while (f->vsp.state != states[i]) {
-			if (f->rig.sent_len > 0)
-				CU_ASSERT_TRUE_FATAL(rig_guest_answers(&f->rig, &f->guest.ic))
-			else
-				CU_ASSERT_EQUAL_FATAL(vss_vsp_thaw(&f->vsp, f->rig.now), 0);
+			const bool is_good = f->rig.sent_len > 0
+						     ? rig_guest_answers(&f->rig, &f->guest.ic)
+						     : vss_vsp_thaw(&f->vsp, f->rig.now) == 0;
+			CU_ASSERT_TRUE_FATAL(is_good);
 		}
 		ic_session_on_close(&f->vsp.session, f->rig.now);
 		CU_ASSERT_EQUAL(f->ended, 1);
@@ -675,8 +675,8 @@ static void guest_answers_every_operation_as_it_should(void)
 	CU_ASSERT_EQUAL(f->guest.refused, 256 - 7);
 	/* R-VSS-007: nobody who could. */
 	f->freezer.status = IC_STATUS_FAIL;
-	for (uint8_t operation = 0; operation < VSS_AUTO_RECOVER; operation++) {
-		CU_ASSERT_EQUAL(give(f, operation, 12, 0, &status, reply), 40);
+	for (unsigned operation = 0; operation < VSS_AUTO_RECOVER; operation++) {
+		CU_ASSERT_EQUAL(give(f, (uint8_t)operation, 12, 0, &status, reply), 40);
 		CU_ASSERT_EQUAL(status, operation == 2 || operation == 5 || operation == 6
 						? IC_STATUS_FAIL
 						: IC_STATUS_SUCCESS);

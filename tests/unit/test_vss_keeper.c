@@ -266,8 +266,9 @@ static int on_script(const char *const argv[], const char *const envp[], unsigne
 	(void)output_max;
 	output[0] = '\0';
 	scripts_seen++;
-	strcat(scripts_story, strrchr(argv[0], '/'));
-	strcat(scripts_story, argv[1]);
+	const size_t used = strlen(scripts_story);
+	snprintf(scripts_story + used, sizeof scripts_story - used, "%s%s", strrchr(argv[0], '/'),
+		argv[1]);
 	return 0;
 }
 

@@ -91,11 +91,11 @@ static void drop(struct fixture *f)
 static const char *order(const struct fixture *f)
 {
 	static char text[4096];
+	size_t used = 0;
 	text[0] = '\0';
-	for (size_t i = 0; i < f->plan.order_count; i++) {
-		strcat(text, i > 0 ? " " : "");
-		strcat(text, f->mounts.at[f->plan.order[i].mount].point);
-	}
+	for (size_t i = 0; i < f->plan.order_count && used < sizeof text; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? " " : "",
+			f->mounts.at[f->plan.order[i].mount].point);
 	return text;
 }
 
@@ -190,7 +190,7 @@ static void escapes_are_three_octal_digits(void)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char text[16];
-		strcpy(text, cases[i].escaped);
+		snprintf(text, sizeof text, "%s", cases[i].escaped);
 		vss_unescape(text);
 		CU_ASSERT_STRING_EQUAL(text, cases[i].plain);
 	}
@@ -439,8 +439,9 @@ static void thousands_of_mounts_are_no_trouble(void)
 	size_t used = 0;
 	struct fixture f;
 	for (size_t i = 0; i < count; i++)
-		used += (size_t)sprintf(text + used, "%zu 1 %u:%zu / /mnt/%zu rw - %s /dev/x rw\n",
-			i + 2, i % 3 == 0 ? 0u : 8u, i % 4000, i, i % 3 == 0 ? "overlay" : "ext4");
+		used += (size_t)snprintf(text + used, 100,
+			"%zu 1 %u:%zu / /mnt/%zu rw - %s /dev/x rw\n", i + 2, i % 3 == 0 ? 0u : 8u,
+			i % 4000, i, i % 3 == 0 ? "overlay" : "ext4");
 	make(&f, text, "", NULL);
 	free(text);
 	CU_ASSERT_EQUAL(f.mounts.count, count);

@@ -155,7 +155,7 @@ static inline void world_make(const char *config)
 	sem_init(&world->go, 1, 0);
 	sem_init(&world->waiting, 1, 0);
 	sem_init(&world->changed, 1, 0);
-	strcpy(world->folder, "/tmp/viridian-vss.XXXXXX");
+	snprintf(world->folder, sizeof world->folder, "/tmp/viridian-vss.XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(world->folder));
 	snprintf(world->mountinfo, sizeof world->mountinfo, "%s/mountinfo", world->folder);
 	snprintf(world->config, sizeof world->config, "%s/vss.conf", world->folder);
@@ -221,11 +221,11 @@ static inline bool world_comes_to(int frozen)
 static inline const char *world_story(void)
 {
 	static char text[WORLD_LOG * 42];
+	size_t used = 0;
 	text[0] = '\0';
-	for (int i = 0; i < atomic_load(&world->log_count) && i < WORLD_LOG; i++) {
-		strcat(text, i > 0 ? ", " : "");
-		strcat(text, world->log[i]);
-	}
+	for (int i = 0; i < atomic_load(&world->log_count) && i < WORLD_LOG; i++)
+		used += (size_t)snprintf(
+			text + used, sizeof text - used, "%s%s", i > 0 ? ", " : "", world->log[i]);
 	return text;
 }
 
