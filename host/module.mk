@@ -32,6 +32,7 @@ hypervisor_SRCS := \
 	host/hypervisor/stimer.c \
 	host/hypervisor/synic.c \
 	host/hypervisor/timers.c \
+	host/hypervisor/vp_state_x86.c \
 
 LIBS += machine
 machine_SRCS := \
@@ -40,6 +41,7 @@ machine_SRCS := \
 	host/machine/ata_command.c \
 	host/machine/ata_disk.c \
 	host/machine/ata_dma.c \
+	host/machine/ata_flush.c \
 	host/machine/ata_pci.c \
 	host/machine/boot.c \
 	host/machine/boot_bzimage.c \

@@ -49,6 +49,7 @@ TESTS += \
 	model/test_ring_model \
 	unit/test_acpi \
 	unit/test_ata_disk \
+	unit/test_backend_kvm_flush \
 	unit/test_boot \
 	unit/test_boot_bzimage \
 	unit/test_boot_elf \
@@ -91,6 +92,7 @@ TESTS += \
 	unit/test_kvp_ip \
 	unit/test_kvp_pair \
 	unit/test_kvp_vsp \
+	unit/test_log \
 	unit/test_loop \
 	unit/test_machine_ports \
 	unit/test_kvp_device \
@@ -163,6 +165,7 @@ TESTS += \
 	unit/test_vmbusctl_status \
 	unit/test_vmwpctl \
 	unit/test_vmwpctl_kvp \
+	unit/test_vp_state_x86 \
 	unit/test_vsc_disk \
 	unit/test_vss \
 	unit/test_vss_agent \
@@ -171,6 +174,7 @@ TESTS += \
 	unit/test_winhv \
 	unit/test_worker_copy_source \
 	unit/test_winhv_calls \
+	unit/test_worker_crash \
 
 FUZZERS += \
 	fuzz_boot \

@@ -40,7 +40,6 @@
 #define PAGE_MASK     (GUEST_PAGE_BYTES - 1ull)
 
 #define VECTOR_UD 6u
-#define VECTOR_GP 13u
 
 /* clang-format off */
 const uint8_t kvm_hypercall_code[] = {
@@ -82,8 +81,8 @@ static void fail(struct kvm_vp *vp, uint64_t detail)
 
 /* ---- hypercalls ---------------------------------------------------------------------------- */
 
-/* Raise an exception at the OUT that was the last exit, as if it had not been carried out. */
-static void fault_at_out(struct kvm_vp *vp, enum partition_fault fault, uint64_t rip)
+/* Raise #UD at the OUT that was the last exit, as if it had not been carried out. */
+static void fault_at_out(struct kvm_vp *vp, uint64_t rip)
 {
 	struct kvm_vcpu_events events;
 
@@ -93,9 +92,8 @@ static void fault_at_out(struct kvm_vp *vp, enum partition_fault fault, uint64_t
 		ioctl(vp->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
 		return;
 	events.exception.injected = 1;
-	events.exception.nr = fault == PARTITION_FAULT_GP ? VECTOR_GP : VECTOR_UD;
-	events.exception.has_error_code = fault == PARTITION_FAULT_GP;
-	events.exception.error_code = 0;
+	events.exception.nr = VECTOR_UD;
+	events.exception.has_error_code = 0;
 	ioctl(vp->fd, KVM_SET_VCPU_EVENTS, &events);
 }
 
@@ -130,14 +128,13 @@ static enum backend_kvm_exit hypercall(struct kvm_vp *vp)
 		.rax = regs->rax, .rcx = regs->rcx, .rdx = regs->rdx, .r8 = regs->r8};
 
 	if (!may_call(vp) || (has_xmm && !kvm_xmm_read(vp, call.xmm))) {
-		fault_at_out(vp, PARTITION_FAULT_UD, out_rip);
+		fault_at_out(vp, out_rip);
 		return BACKEND_KVM_EXIT_HYPERCALL;
 	}
 	const struct hypercall_registers before = call;
-	const enum partition_fault fault = partition_hypercall(
-		vp->kvm->partition, vp->index, &call);
-	if (fault != PARTITION_FAULT_NONE) {
-		fault_at_out(vp, fault, out_rip);
+	/* The one fault of hypercalls is #UD. */
+	if (partition_hypercall(vp->kvm->partition, vp->index, &call) != PARTITION_FAULT_NONE) {
+		fault_at_out(vp, out_rip);
 		return BACKEND_KVM_EXIT_HYPERCALL;
 	}
 	/* The call may have set registers of its own VP: only what it returns is put back. */
@@ -158,12 +155,10 @@ static enum backend_kvm_exit signal_by_exit(struct kvm_vp *vp)
 	struct kvm_regs *regs = registers(vp);
 	const uint64_t page_rip = regs->rip & ~PAGE_MASK;
 	struct hypercall_registers call = {.rcx = regs->rcx, .rdx = regs->rdx, .r8 = regs->r8};
-	const enum partition_fault fault =
-		may_call(vp) ? partition_hypercall(vp->kvm->partition, vp->index, &call)
-			     : PARTITION_FAULT_UD;
 
-	if (fault != PARTITION_FAULT_NONE) {
-		fault_at_out(vp, fault, page_rip | SIGNAL_OUT_AT);
+	if (!may_call(vp) ||
+		partition_hypercall(vp->kvm->partition, vp->index, &call) != PARTITION_FAULT_NONE) {
+		fault_at_out(vp, page_rip | SIGNAL_OUT_AT);
 		return BACKEND_KVM_EXIT_SIGNAL;
 	}
 	regs->rax = call.rax;

@@ -10,6 +10,7 @@
  * Sources: TLFS, "Virtual processors: registers"; Documentation/virt/kvm/api.rst.
  */
 #include "host/hypervisor/backend_kvm_internal.h"
+#include "host/hypervisor/vp_state_x86.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -19,11 +20,7 @@
 #define XSAVE_XSTATE_BV_AT 512u
 #define XSTATE_SSE	   2u
 
-#define CR0_PE	  (1u << 0)
-#define CR0_NW	  (1u << 29)
-#define CR0_CD	  (1u << 30)
-#define CR0_PG	  (1u << 31)
-#define CR0_KNOWN 0xe005003full
+#define CR8_MAX 15u
 
 #define MSR_EFER 0xc0000080u
 /* SCE, LME, LMA, NXE, FFXSR: a guest cannot be a hypervisor itself (SVME). */
@@ -282,13 +279,6 @@ static bool sregs_read(struct kvm_vp *vp, uint32_t name, uint64_t value[2])
 	return true;
 }
 
-/* KVM does not look at all of what the processor would refuse at the next entry. */
-static bool cr0_is_valid(uint64_t value)
-{
-	return (value & ~CR0_KNOWN) == 0 && (!(value & CR0_PG) || (value & CR0_PE)) &&
-	       (!(value & CR0_NW) || (value & CR0_CD));
-}
-
 static bool sregs_write(struct kvm_vp *vp, uint32_t name, const uint64_t value[2])
 {
 	const struct place *plain = FIND(sregs_places, name);
@@ -299,15 +289,24 @@ static bool sregs_write(struct kvm_vp *vp, uint32_t name, const uint64_t value[2
 
 	if ((!plain && !segment && !table) || ioctl(vp->fd, KVM_GET_SREGS, &sregs) < 0)
 		return false;
+	/* KVM does not look at all of what the processor would refuse at the next entry. */
 	if (plain) {
+		if ((name == HV_X64_REGISTER_CR0 && !vp_state_cr0_is_valid(value[0])) ||
+			(name == HV_X64_REGISTER_CR8 && value[0] > CR8_MAX))
+			return false;
 		memcpy(bytes + plain->at, value, sizeof value[0]);
 	} else if (segment) {
 		struct kvm_segment copy;
 		segment_unpack(value, &copy);
+		if ((value[1] >> 48 & VP_STATE_SEGMENT_RESERVED) ||
+			!vp_state_segment_is_valid(name, &copy, &sregs))
+			return false;
 		memcpy(bytes + segment->at, &copy, sizeof copy);
 	} else {
 		const struct kvm_dtable copy = {
 			.base = value[1], .limit = (uint16_t)(value[0] >> 48)};
+		if (!vp_state_table_is_valid(&copy))
+			return false;
 		memcpy(bytes + table->at, &copy, sizeof copy);
 	}
 	return ioctl(vp->fd, KVM_SET_SREGS, &sregs) == 0;
@@ -368,6 +367,17 @@ bool kvm_register_read(void *ctx, uint32_t index, uint32_t name, uint64_t value[
 	return sregs_read(vp, name, value);
 }
 
+/* RIP and RFLAGS: any value does for the others. */
+static bool is_plain_valid(const struct kvm_vp *vp, uint32_t name, uint64_t value)
+{
+	struct kvm_sregs sregs;
+
+	if (name == HV_X64_REGISTER_RFLAGS)
+		return vp_state_rflags_are_valid(value);
+	return name != HV_X64_REGISTER_RIP ||
+	       (ioctl(vp->fd, KVM_GET_SREGS, &sregs) == 0 && vp_state_rip_is_valid(value, &sregs));
+}
+
 bool kvm_register_write(void *ctx, uint32_t index, uint32_t name, const uint64_t value[2])
 {
 	struct backend_kvm *kvm = ctx;
@@ -377,6 +387,8 @@ bool kvm_register_write(void *ctx, uint32_t index, uint32_t name, const uint64_t
 	if (is_xmm(name))
 		return xmm_write(vp, value, (name - HV_X64_REGISTER_XMM0) * 2, 2);
 	if (place) {
+		if (!is_plain_valid(vp, name, value[0]))
+			return false;
 		memcpy((uint8_t *)&vp->run->s.regs.regs + place->at, value, sizeof value[0]);
 		vp->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 		return true;
@@ -390,8 +402,6 @@ bool kvm_register_write(void *ctx, uint32_t index, uint32_t name, const uint64_t
 	}
 	if (name == HV_X64_REGISTER_EFER) /* by this way, KVM checks it */
 		return (value[0] & ~EFER_KNOWN) == 0 && kvm_msr_set(vp->fd, MSR_EFER, value[0]);
-	if (name == HV_X64_REGISTER_CR0 && !cr0_is_valid(value[0]))
-		return false;
 	if (msr_of(name))
 		return kvm_msr_set(vp->fd, msr_of(name), value[0]);
 	return sregs_write(vp, name, value);

@@ -3,7 +3,8 @@
  * The handlers of hypercalls, for the table in hypercall_table.c alone. What each call does
  * and which statuses it gives: TLFS, and protocol/hypervisor.md, sections 5 and 6.
  *
- * Threads: the partition's lock is held.
+ * Threads: the partition's lock is held. (Those of registers let go of it while the backend
+ * reads or writes one.)
  */
 #ifndef HOST_HYPERVISOR_HYPERCALL_HANDLERS_H
 #define HOST_HYPERVISOR_HYPERCALL_HANDLERS_H

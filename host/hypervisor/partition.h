@@ -84,7 +84,8 @@ struct partition_backend_ops {
 	void (*vp_idle)(void *ctx, uint32_t vp);
 	/*
 	 * Registers of the architecture by HV_X64_REGISTER_* name, of a VP that waits in this
-	 * very call. False: no such register, or no such value.
+	 * very call, on the VP's thread, without the lock. False: no such register, or no value
+	 * that the processor could go on with.
 	 */
 	bool (*register_read)(void *ctx, uint32_t vp, uint32_t name, uint64_t value[2]);
 	bool (*register_write)(void *ctx, uint32_t vp, uint32_t name, const uint64_t value[2]);

@@ -160,10 +160,7 @@ static void nothing(struct ata_disk *disk, const struct command *command)
 static void flush(struct ata_disk *disk, const struct command *command)
 {
 	(void)command;
-	if (fdatasync(disk->fd) != 0)
-		ata_failed(disk, ATA_ERROR_ABORTED);
-	else
-		ata_done(disk);
+	ata_flush_begin(disk);
 }
 
 static void diagnostic(struct ata_disk *disk, const struct command *command)

@@ -75,6 +75,7 @@ static bool is_absent(const struct ata_disk *disk)
 
 static void registers_reset(struct ata_disk *disk)
 {
+	ata_flush_forget(disk);
 	ata_signature_set(disk);
 	disk->status = ATA_STATUS_READY | ATA_STATUS_SEEK;
 	disk->transfer = ATA_TRANSFER_NONE;
@@ -186,7 +187,9 @@ static void command_write(void *ctx, uint64_t offset, unsigned bytes, uint64_t v
 {
 	struct ata_disk *disk = ctx;
 	pthread_mutex_lock(&disk->lock);
-	if (offset == REGISTER_DATA)
+	if (disk->status & ATA_STATUS_BUSY)
+		; /* it does not listen */
+	else if (offset == REGISTER_DATA)
 		data_write(disk, bytes, value);
 	else if (bytes == 1)
 		register_write(disk, offset, (uint8_t)value);
@@ -266,6 +269,7 @@ int ata_disk_create(const struct ata_disk_config *config, struct ata_disk **out,
 	}
 	disk->config = *config;
 	pthread_mutex_init(&disk->lock, NULL);
+	pthread_cond_init(&disk->changed, NULL);
 	disk->fd = open(config->path, O_RDWR | O_CLOEXEC);
 	int result = disk->fd < 0 ? -errno : 0;
 	if (result != 0)
@@ -275,11 +279,17 @@ int ata_disk_create(const struct ata_disk_config *config, struct ata_disk **out,
 			config->path, strerror(errno));
 	else
 		result = image_check(disk, error, error_bytes);
+	if (result == 0) {
+		registers_reset(disk);
+		result = ata_flush_start(disk);
+		if (result != 0)
+			snprintf(error, error_bytes, "emulated disk: no thread for it: %s",
+				strerror(-result));
+	}
 	if (result != 0) {
 		ata_disk_destroy(disk);
 		return result;
 	}
-	registers_reset(disk);
 	*out = disk;
 	return 0;
 }
@@ -288,10 +298,12 @@ void ata_disk_destroy(struct ata_disk *disk)
 {
 	if (!disk)
 		return;
+	ata_flush_stop(disk);
 	if (disk->fd >= 0) {
 		fdatasync(disk->fd);
 		close(disk->fd);
 	}
+	pthread_cond_destroy(&disk->changed);
 	pthread_mutex_destroy(&disk->lock);
 	free(disk);
 }

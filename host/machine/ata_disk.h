@@ -2,14 +2,16 @@
 /*
  * A disk on an ATA channel, as machines had before enlightened storage: command and control
  * blocks, PIO, and a PCI bus-master engine. It is here to be measured against: every request
- * costs a dozen exits, and I/O is done at once, on the VP that asks for it.
+ * costs a dozen exits, and I/O is done at once, on the VP that asks for it. (FLUSH CACHE alone
+ * has a thread: it may take seconds.)
  *
  *	ata_disk.c	registers, PIO		ata_command.c	what each command does
  *	ata_dma.c	bus master		ata_pci.c	the controller, as PCI shows it
+ *	ata_flush.c	FLUSH CACHE
  *
  * Device 0 is there, device 1 is not.
  *
- * Threads: any; one lock for all of it, held over the I/O.
+ * Threads: any; one lock for all of it, held over reads and writes.
  *
  * Sources: ATA/ATAPI-6 (T13 1410D); Programming Interface for Bus Master IDE Controller 1.0.
  */
@@ -32,8 +34,11 @@ struct ata_disk_config {
 	const char *path; /* raw image; a multiple of 512 bytes */
 	bool is_pio;	  /* offer no DMA */
 	const struct guest_memory *memory;
-	/* The interrupt line; called with the lock held. */
+	/* The interrupt line; called with the lock held. [any thread] */
 	void (*line_set)(void *ctx, bool is_high);
+	/* Flush the image, as fdatasync(2), which NULL stands for. On a thread of the disk's own.
+	 */
+	int (*sync)(void *ctx, int fd);
 	void *ctx;
 };
 

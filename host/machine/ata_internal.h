@@ -18,6 +18,7 @@
 #define ATA_STATUS_REQUEST 0x08u /* DRQ: the data port has or wants data */
 #define ATA_STATUS_SEEK	   0x10u
 #define ATA_STATUS_READY   0x40u
+#define ATA_STATUS_BUSY	   0x80u /* nothing but the device control register is listened to */
 
 #define ATA_ERROR_ABORTED    0x04u
 #define ATA_ERROR_NO_ADDRESS 0x10u /* IDNF */
@@ -60,6 +61,12 @@ struct ata_disk {
 
 	uint8_t dma_command, dma_status;
 	uint32_t dma_table; /* physical region descriptors */
+
+	/* a flush, on its own thread */
+	pthread_t flusher;
+	pthread_cond_t changed;
+	bool has_flusher, is_flushing, is_quitting;
+	uint64_t flushes; /* asked for: tells this one from one that a reset has ended */
 };
 
 /* ata_disk.c: the end of a command, or of a block of one */
@@ -75,6 +82,15 @@ void ata_signature_set(struct ata_disk *disk);
 void ata_command_run(struct ata_disk *disk, uint8_t command);
 /* The buffer was read or written to its end: go on, or finish. */
 void ata_buffer_done(struct ata_disk *disk);
+
+/*
+ * ata_flush.c: begin to flush; the status is busy until it ends. To forget one leaves its thread
+ * at work, whose outcome then means nothing.
+ */
+void ata_flush_begin(struct ata_disk *disk);
+void ata_flush_forget(struct ata_disk *disk);
+int ata_flush_start(struct ata_disk *disk);
+void ata_flush_stop(struct ata_disk *disk);
 
 /* ata_dma.c: run the transfer if the command and the bus master are both ready. */
 void ata_dma_try(struct ata_disk *disk);

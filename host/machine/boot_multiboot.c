@@ -12,6 +12,8 @@
 #include "host/machine/layout.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 struct multiboot_header_wire {
@@ -201,6 +203,23 @@ static void info_write(const struct boot *boot)
 	memcpy(boot_low(boot, LAYOUT_BOOT_INFO), &all, sizeof all);
 }
 
+/*
+ * The first word is the kernel's name, as programs know it of argv[0]: the words of --append are to
+ * be argv[1] and so on, whatever the file's folder is called.
+ */
+static int command_line_write(struct boot *boot)
+{
+	const char *path = boot->kernel.path;
+	const char *last = strrchr(path, '/');
+	char name[NAME_MAX + 1];
+
+	snprintf(name, sizeof name, "%s", last ? last + 1 : path);
+	for (char *c = name; *c != '\0'; c++)
+		if (*c == ' ' || *c == '\t')
+			*c = '_';
+	return boot_command_line_write(boot, name, UINT64_MAX);
+}
+
 int boot_multiboot_load(struct boot *boot, const struct boot_elf *elf, struct vp_entry *entry)
 {
 	const struct boot_file *file = &boot->kernel;
@@ -233,7 +252,7 @@ int boot_multiboot_load(struct boot *boot, const struct boot_elf *elf, struct vp
 			(unsigned long long)rip);
 	int error = boot_elf_load(boot, elf);
 	if (!error)
-		error = boot_command_line_write(boot, file->path, UINT64_MAX);
+		error = command_line_write(boot);
 	if (!error)
 		error = boot_initrd_load(boot, boot->config->low_bytes);
 	if (error)

@@ -402,6 +402,22 @@ int machine_create(const struct machine_config *config, const struct machine_cal
 	return 0;
 }
 
+int machine_files_check(const struct machine_config *config, char *error, size_t error_bytes)
+{
+	struct machine machine = {.config = *config};
+	struct guest_memory memory;
+	struct vp_entry entry;
+	int result = step_boot_config(&machine, error, error_bytes);
+	if (result != 0)
+		return result;
+	result = guest_memory_init(&memory, config->memory_bytes, machine.boot.low_bytes);
+	if (result != 0)
+		return fail(result, error, error_bytes, "memory");
+	result = boot_load(&machine.boot, &memory, &entry, error, error_bytes);
+	guest_memory_destroy(&memory);
+	return result;
+}
+
 int machine_boot(struct machine *machine, char *error, size_t error_bytes)
 {
 	struct vp_entry entry = {0};

@@ -67,6 +67,12 @@ int machine_create(const struct machine_config *config, const struct machine_cal
  */
 void machine_destroy(struct machine *machine);
 
+/*
+ * Is there anything wrong with the kernel, the initrd, the command line? Needs no KVM: for a start
+ * that fails anyway. 0, or a negative errno with one line in `error`. [any thread]
+ */
+int machine_files_check(const struct machine_config *config, char *error, size_t error_bytes);
+
 /* Load the kernel and let the VPs run. 0, or a negative errno with one line in `error`. */
 int machine_boot(struct machine *machine, char *error, size_t error_bytes);
 /* Park the VPs for good. 0 or -ETIMEDOUT. */

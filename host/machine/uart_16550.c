@@ -57,6 +57,8 @@ enum {
 /* 9600 baud; what the divisor is does not matter to us. */
 #define DIVISOR_RESET (UART_16550_CLOCK_HZ / 16 / 9600)
 
+#define NOTHING (-1)
+
 /* ---- interrupts ---------------------------------------------------------------------------- */
 
 static unsigned fifo_size(const struct uart_16550 *uart)
@@ -162,7 +164,7 @@ static void data_write(struct uart_16550 *uart, uint8_t byte)
 	if (uart->mcr & MCR_LOOP)
 		fifo_push(uart, byte);
 	else
-		uart->callbacks.transmit(uart->callbacks.ctx, byte);
+		uart->to_send = byte;
 	uart->is_thre_pending = true; /* written, and empty again */
 }
 
@@ -268,11 +270,21 @@ static uint64_t uart_read(void *ctx, uint64_t offset, unsigned bytes)
 static void uart_write(void *ctx, uint64_t offset, unsigned bytes, uint64_t value)
 {
 	struct uart_16550 *uart = ctx;
+	int to_send;
+
+	/* The order of bytes is that of the writes, though the lock is not held until they are out.
+	 */
+	pthread_mutex_lock(&uart->writing);
 	pthread_mutex_lock(&uart->lock);
+	uart->to_send = NOTHING;
 	for (unsigned i = 0; i < bytes; i++)
 		register_write(uart, offset + i, (uint8_t)(value >> (8 * i)));
+	to_send = uart->to_send;
 	line_update(uart);
 	pthread_mutex_unlock(&uart->lock);
+	if (to_send != NOTHING)
+		uart->callbacks.transmit(uart->callbacks.ctx, (uint8_t)to_send);
+	pthread_mutex_unlock(&uart->writing);
 }
 
 const struct io_device_ops uart_16550_ops = {
@@ -297,6 +309,7 @@ void uart_16550_init(struct uart_16550 *uart, const struct uart_16550_callbacks 
 {
 	memset(uart, 0, sizeof *uart);
 	pthread_mutex_init(&uart->lock, NULL);
+	pthread_mutex_init(&uart->writing, NULL);
 	uart->callbacks = *callbacks;
 	registers_reset(uart);
 }
@@ -304,6 +317,7 @@ void uart_16550_init(struct uart_16550 *uart, const struct uart_16550_callbacks 
 void uart_16550_destroy(struct uart_16550 *uart)
 {
 	pthread_mutex_destroy(&uart->lock);
+	pthread_mutex_destroy(&uart->writing);
 }
 
 void uart_16550_reset(struct uart_16550 *uart)

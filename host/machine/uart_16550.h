@@ -6,8 +6,9 @@
  *
  * The line is level-like: high while an enabled interrupt is pending and OUT2 connects it.
  *
- * Threads: every function may be called on any thread; callbacks run with the lock held, on
- * the thread that caused them, and must not call back in.
+ * Threads: every function may be called on any thread; callbacks run on the thread that caused
+ * them, and must not call back in. transmit() may wait: others are then kept from writing
+ * registers, but not from reading them, and uart_16550_receive() is not held up.
  *
  * Source: National Semiconductor PC16550D data sheet.
  */
@@ -36,6 +37,8 @@ struct uart_16550_callbacks {
 
 struct uart_16550 {
 	pthread_mutex_t lock;
+	pthread_mutex_t writing; /* held over writes of registers and what they send; taken first */
+	int to_send;		 /* the byte that the write under way has left, or -1 */
 	struct uart_16550_callbacks callbacks;
 	uint8_t ier, fcr, lcr, mcr, lsr_errors, scratch;
 	uint8_t msr_deltas;  /* low half of the modem status register */

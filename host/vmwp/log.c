@@ -25,6 +25,42 @@ void log_init(enum log_level level, const char *name)
 	clock_gettime(CLOCK_MONOTONIC, &logger.start);
 }
 
+/* Bytes of the UTF-8 character at `text`, and its code; 0: it is none. */
+static size_t character(const char *text, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char first = (unsigned char)*text;
+	const size_t bytes = first < 0x80		     ? 1
+			     : first >= 0xc0 && first < 0xe0 ? 2
+			     : first >= 0xe0 && first < 0xf0 ? 3
+			     : first >= 0xf0 && first < 0xf8 ? 4
+							     : 0;
+	*code = bytes == 1 ? first : first & (0x7fu >> bytes);
+	for (size_t i = 1; i < bytes; i++) {
+		const unsigned char byte = (unsigned char)text[i];
+		if ((byte & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (byte & 0x3f);
+	}
+	return bytes == 0 || *code < least[bytes] || *code > 0x10ffff ? 0 : bytes;
+}
+
+/*
+ * A name may come from a guest: no terminal escapes. C1 controls (0x80 to 0x9f) are among them,
+ * as bytes and as characters.
+ */
+static void controls_remove(char *line)
+{
+	while (*line != '\0') {
+		uint32_t code;
+		const size_t bytes = character(line, &code);
+		if (bytes == 0 || code < ' ' || (code >= 0x7f && code < 0xa0))
+			*line++ = '?';
+		else
+			line += bytes;
+	}
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	if (level > logger.level)
@@ -34,10 +70,7 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof line, format, args);
 	va_end(args);
-	for (char *c = line; *c != '\0'; c++) {
-		if ((unsigned char)*c < ' ')
-			*c = '?'; /* a name may come from a guest: no terminal escapes */
-	}
+	controls_remove(line);
 	if (logger.is_journal) {
 		fprintf(stderr, "<%d>%s\n", (int)level, line);
 		return;

@@ -154,10 +154,9 @@ static int level_parse(const char *text, enum log_level *out)
 
 static int memory_parse(const char *text, uint64_t *out)
 {
-	if (options_size_parse(text, out) != 0 || *out < 1u << 20 || *out > 1ull << 36 ||
-		*out % 4096 != 0)
+	if (options_size_parse(text, out) != 0 || *out == 0 || *out % 4096 != 0)
 		return options_complain(
-			"--memory: \"%s\" is not a size from 1M to 64G, such as 256M", text);
+			"--memory: \"%s\" is not a size, such as 256M, of whole pages of 4K", text);
 	return 0;
 }
 

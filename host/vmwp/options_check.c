@@ -8,7 +8,9 @@
 #define MEMORY_DEFAULT_KVM	(512u << 20)
 #define MEMORY_DEFAULT_LOOPBACK (64u << 20)
 /* Below this no kernel with a machine around it can start. */
-#define MEMORY_MIN_KVM (8u << 20)
+#define MEMORY_MIN_KVM	    (8u << 20)
+#define MEMORY_MIN_LOOPBACK (1u << 20)
+#define MEMORY_MAX	    (1ull << 36)
 
 /* A path that will be a socket's name; NULL if it was not given. */
 static int socket_check(const char *option, const char *path)
@@ -82,9 +84,19 @@ static int kvm_check(const struct options *options)
 	if (options->kernel == NULL)
 		return options_complain(
 			"--kernel FILE is missing: the kernel to boot, such as /boot/vmlinuz");
-	if (options->memory_bytes != 0 && options->memory_bytes < MEMORY_MIN_KVM)
-		return options_complain("--memory: a virtual machine needs 8M at least");
 	return 0;
+}
+
+/* 0: not given. */
+static int memory_check(const struct options *options)
+{
+	const bool is_kvm = options->backend == BACKEND_KVM;
+	const uint64_t bytes = options->memory_bytes;
+	if (bytes == 0 ||
+		(bytes >= (is_kvm ? MEMORY_MIN_KVM : MEMORY_MIN_LOOPBACK) && bytes <= MEMORY_MAX))
+		return 0;
+	return options_complain(is_kvm ? "--memory: a virtual machine has 8M to 64G"
+				       : "--memory: a loopback partition has 1M to 64G");
 }
 
 int options_check(struct options *options)
@@ -100,7 +112,7 @@ int options_check(struct options *options)
 		options->backend = options->kernel != NULL ? BACKEND_KVM : BACKEND_LOOPBACK;
 	const bool is_kvm = options->backend == BACKEND_KVM;
 	if ((is_kvm ? kvm_check(options) : loopback_check(options)) != 0 ||
-		sockets_check(options) != 0)
+		memory_check(options) != 0 || sockets_check(options) != 0)
 		return -1;
 	if (options->memory_bytes == 0)
 		options->memory_bytes = is_kvm ? MEMORY_DEFAULT_KVM : MEMORY_DEFAULT_LOOPBACK;

@@ -3,6 +3,7 @@
 #include "host/vmwp/worker_crash.h"
 
 #include "host/vmwp/worker.h"
+#include "protocol/hypervisor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,12 +32,44 @@ static void text_keep(struct worker_crash *crash, const char *message, size_t by
 	crash->text[kept] = '\0';
 }
 
+/* Of a line of the kernel's log, without its time. */
+static const char *line_text(const char *line)
+{
+	const char *end = line[0] == '[' ? strchr(line, ']') : NULL;
+	return end != NULL && end[1] == ' ' ? end + 2 : line;
+}
+
+/* The line that says why, as kernels put it; else the last one. */
+static const char *reason_find(const char *text, size_t *bytes)
+{
+	const char *reason = text;
+	for (const char *line = text; *line != '\0'; line += strspn(line, "\n")) {
+		const size_t length = strcspn(line, "\n");
+		reason = line;
+		*bytes = length;
+		if (memmem(line, length, "panic", 5) != NULL)
+			break;
+		line += length;
+	}
+	const char *begin = line_text(reason);
+	*bytes -= (size_t)(begin - reason);
+	return begin;
+}
+
 static void crash_print(const struct worker_crash *crash)
 {
-	log_error("the guest has crashed: %#llx %#llx %#llx %#llx %#llx",
-		(unsigned long long)crash->parameters[0], (unsigned long long)crash->parameters[1],
-		(unsigned long long)crash->parameters[2], (unsigned long long)crash->parameters[3],
-		(unsigned long long)crash->parameters[4]);
+	const unsigned long long p[5] = {crash->parameters[0], crash->parameters[1],
+		crash->parameters[2], crash->parameters[3], crash->parameters[4]};
+	const bool has_message = crash->control & HV_CRASH_MESSAGE;
+	size_t length = 0;
+	const char *reason = reason_find(crash->text, &length);
+	if (length > 0)
+		log_error("the guest has crashed: %.*s", (int)length, reason);
+	else
+		log_error("the guest has crashed, and left no message");
+	log_error("crash parameters: P0 %#llx, P1 %#llx, P2 %#llx, P3 %#llx%s, P4 %#llx%s", p[0],
+		p[1], p[2], p[3], has_message ? " (where its message is)" : "", p[4],
+		has_message ? " (bytes of it)" : "");
 	for (const char *line = crash->text; *line != '\0';) {
 		const size_t bytes = strcspn(line, "\n");
 		fprintf(stderr, "  | %.*s\n", (int)bytes, line);

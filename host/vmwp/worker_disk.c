@@ -156,6 +156,18 @@ static int store_make(struct worker *worker, const struct disk_options *options,
 	return result;
 }
 
+int worker_disk_check(
+	struct worker *worker, const struct disk_options *options, char *error, size_t error_bytes)
+{
+	struct store *store;
+	if (options->kind == DISK_RAM)
+		return 0;
+	if (store_make(worker, options, &store, error, error_bytes) != 0)
+		return -1;
+	store_close(store);
+	return 0;
+}
+
 static int device_make(struct worker *worker, const struct disk_options *options,
 	struct scsi_device **device, char *error, size_t error_bytes)
 {

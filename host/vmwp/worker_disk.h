@@ -14,6 +14,10 @@
 /* Prepare the way that file stores reach the loop. After the loop was made. */
 void worker_store_loop_init(struct worker *worker);
 
+/* Could this disk be attached, for what is known of its file? 0, or -1 with one line in `error`. */
+int worker_disk_check(
+	struct worker *worker, const struct disk_options *options, char *error, size_t error_bytes);
+
 /* True if no device is attached, nor any of them closing. */
 bool worker_disks_are_idle(const struct worker *worker);
 

@@ -4,9 +4,11 @@
 
 #include "host/machine/debug_exit.h"
 #include "host/machine/terminal.h"
+#include "host/vmwp/worker_disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,8 @@
 
 #define ERROR_BYTES	 1024u
 #define DEBUG_LINE_BYTES 200
+/* A message that names two paths of the longest kind. */
+#define DISK_ERROR_BYTES (2u * PATH_MAX + 512u)
 
 /* ---- the machine on the loop --------------------------------------------------------------- */
 
@@ -186,6 +190,24 @@ static int file_check(const char *option, const char *path)
 	return is_file ? 0 : -1;
 }
 
+/* Everything that would be found wrong later, where KVM does not let it come so far. */
+static int inputs_check(struct worker *worker, const struct machine_config *config)
+{
+	char error[DISK_ERROR_BYTES];
+	const struct options *options = worker->options;
+	if (machine_files_check(config, error, sizeof error) != 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	for (unsigned i = 0; i < options->disk_count; i++) {
+		if (worker_disk_check(worker, &options->disks[i], error, sizeof error) != 0) {
+			log_error("%s", error);
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /* ---- the seam ------------------------------------------------------------------------------ */
 
 static int kvm_create(struct worker *worker)
@@ -217,6 +239,9 @@ static int kvm_create(struct worker *worker)
 		serial_open(worker, &config.console) != 0)
 		return -1;
 	if (backend_kvm_probe(error, sizeof error) != 0) {
+		/* What the user can put right without another machine goes before. */
+		if (inputs_check(worker, &config) != 0)
+			return -1;
 		log_error(
 			"this machine cannot run guests on KVM: %s; a loopback partition (--guest "
 			"SOCKET) needs no KVM",

@@ -17,6 +17,7 @@
 #define GUEST_GDT_POINTER 0x580u
 #define GUEST_CR3_VALUE	  0x590u
 #define GUEST_IDT_POINTER 0x5a0u
+#define GUEST_GDT_LONGER  0x5b0u  /* pointer to the same table, with four more entries */
 #define GUEST_NO_EOI	  0x600u  /* 256 bytes: vectors whose handler does not write EOI */
 #define GUEST_TRAMPOLINE  0x2000u /* where SIPI vector 2 leads to */
 #define GUEST_IDT	  0x3000u
@@ -58,6 +59,10 @@ enum guest_op {
 	OP_FLOOD,     /* port, value: OUT for ever */
 	OP_ICR,	      /* low, high: the local APIC's command register */
 	OP_IDLE,      /* msr, interrupts on?: RDMSR -> value, interrupts waiting afterwards */
+	OP_INS,	      /* port, address, count: REP INSD */
+	OP_OUTS,      /* port, address, count: REP OUTSD */
+	OP_ENTER, /* CS, SS, RFLAGS, RIP: go there with a fast SignalEvent on 0x77 in RCX and RDX */
+	OP_XCR,	  /* value, or 0 to leave it -> XCR0 as it was */
 };
 
 struct guest_command {
@@ -143,7 +148,8 @@ __asm__(
 	"	.long op_spin - ops, op_triple - ops, op_load - ops, op_store - ops\n"
 	"	.long op_await - ops, op_start - ops, op_xmm_load - ops, op_xmm_store - ops\n"
 	"	.long op_clock - ops, op_cpuid - ops, op_rdtsc - ops, op_flood - ops\n"
-	"	.long op_icr - ops, op_idle - ops\n"
+	"	.long op_icr - ops, op_idle - ops, op_ins - ops, op_outs - ops\n"
+	"	.long op_enter - ops, op_xcr - ops\n"
 
 	"op_end:\n"
 	"	mov eax, edi\n"
@@ -332,6 +338,48 @@ __asm__(
 	"	dec ecx\n"
 	"	jnz 1b\n"
 	"	mov [rbx + 48], eax\n"
+	"	jmp next\n"
+
+	"op_ins:\n"
+	"	mov ebp, edi\n"
+	"	mov edx, [rbx + 8]\n"
+	"	mov edi, [rbx + 16]\n"
+	"	mov ecx, [rbx + 24]\n"
+	"	cld\n"
+	"	rep insd\n"
+	"	mov edi, ebp\n"
+	"	jmp next\n"
+	"op_outs:\n"
+	"	mov edx, [rbx + 8]\n"
+	"	mov esi, [rbx + 16]\n"
+	"	mov ecx, [rbx + 24]\n"
+	"	cld\n"
+	"	rep outsd\n"
+	"	jmp next\n"
+	"op_enter:\n"
+	"	lgdt [0x5b0]\n"
+	"	push [rbx + 16]\n"
+	"	push r12\n"
+	"	push [rbx + 24]\n"
+	"	push [rbx + 8]\n"
+	"	push [rbx + 32]\n"
+	"	mov ecx, 0x1005d\n"
+	"	mov edx, 0x77\n"
+	"	xor r8d, r8d\n"
+	"	iretq\n"
+	"op_xcr:\n"
+	"	mov rax, cr4\n"
+	"	bts rax, 18\n"
+	"	mov cr4, rax\n" /* #GP without XSAVE */
+	"	xor ecx, ecx\n"
+	"	xgetbv\n"
+	"	mov [rbx + 40], eax\n"
+	"	mov [rbx + 44], edx\n"
+	"	mov eax, [rbx + 8]\n"
+	"	mov edx, [rbx + 12]\n"
+	"	test eax, eax\n"
+	"	jz next\n"
+	"	xsetbv\n"
 	"	jmp next\n"
 
 	/* ---- stubs push an error code, if the processor did not, and the vector ---- */

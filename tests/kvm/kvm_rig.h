@@ -49,6 +49,8 @@ struct rig {
 	void (*on_signal)(struct rig *rig, uint32_t vp);
 	uint32_t port_writes; /* to ports of no one else; atomic */
 	uint32_t port_last;
+	uint32_t port_sum; /* of the values written, each times its place */
+	uint32_t port_reads;
 };
 
 static inline uint64_t rig_now_ns(void)
@@ -143,7 +145,8 @@ static inline void rig_port_write(void *ctx, uint64_t offset, unsigned bytes, ui
 	(void)offset;
 	(void)bytes;
 	__atomic_store_n(&rig->port_last, (uint32_t)value, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&rig->port_writes, 1, __ATOMIC_SEQ_CST);
+	const uint32_t place = __atomic_add_fetch(&rig->port_writes, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&rig->port_sum, (uint32_t)value * place, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t rig_port_read(void *ctx, uint64_t offset, unsigned bytes)
@@ -153,11 +156,23 @@ static inline uint64_t rig_port_read(void *ctx, uint64_t offset, unsigned bytes)
 	return 0xabcd0000u + offset;
 }
 
+/* Another value at each read. */
+static inline uint64_t rig_counter_read(void *ctx, uint64_t offset, unsigned bytes)
+{
+	struct rig *rig = ctx;
+
+	(void)offset;
+	(void)bytes;
+	return 0x100u + __atomic_fetch_add(&rig->port_reads, 1, __ATOMIC_RELAXED);
+}
+
+static const struct io_device_ops rig_counter_ops = {.name = "counter", .read = rig_counter_read};
 static const struct io_device_ops rig_done_ops = {.name = "done", .write = rig_done_write};
 static const struct io_device_ops rig_port_ops = {
 	.name = "test", .read = rig_port_read, .write = rig_port_write};
-#define RIG_PORT 0x600u
-#define RIG_MMIO 0xd0000000ull
+#define RIG_PORT    0x600u
+#define RIG_COUNTER 0x610u
+#define RIG_MMIO    0xd0000000ull
 
 /* ---- the guest's memory -------------------------------------------------------------------- */
 
@@ -190,6 +205,7 @@ static inline void rig_tables_write(struct rig *rig)
 	rig_store64(rig, GUEST_GDT + 0x10, 0x00af9b000000ffffull);
 	rig_store64(rig, GUEST_GDT + 0x18, 0x00cf93000000ffffull);
 	rig_store64(rig, GUEST_GDT_POINTER, 31 | (uint64_t)GUEST_GDT << 16);
+	rig_store64(rig, GUEST_GDT_LONGER, 63 | (uint64_t)GUEST_GDT << 16);
 	rig_store64(rig, GUEST_CR3_VALUE, GUEST_TABLES);
 	rig_store64(rig, GUEST_IDT_POINTER, 0xfff | (uint64_t)GUEST_IDT << 16);
 }
@@ -303,6 +319,7 @@ static inline bool rig_create(struct rig *rig, uint32_t vps)
 	CU_ASSERT_EQUAL_FATAL(result, 0);
 	io_space_add(backend_kvm_ports(rig->kvm), GUEST_PORT_DONE, 4, &rig_done_ops, rig);
 	io_space_add(backend_kvm_ports(rig->kvm), RIG_PORT, 8, &rig_port_ops, rig);
+	io_space_add(backend_kvm_ports(rig->kvm), RIG_COUNTER, 4, &rig_counter_ops, rig);
 	io_space_add(backend_kvm_mmio(rig->kvm), RIG_MMIO, 16, &rig_port_ops, rig);
 	for (uint32_t vp = 0; vp < GUEST_VPS; vp++)
 		CU_ASSERT_EQUAL(partition_event_port_add(rig->partition, RIG_CONNECTION + vp, 16,

@@ -38,6 +38,31 @@ static void ports_and_memory_reach_their_devices(void)
 	rig_destroy(&rig);
 }
 
+/* KVM hands over many at once. */
+static void strings_are_moved_to_their_end(void)
+{
+	struct rig rig;
+	uint32_t sum = 0;
+
+	if (!rig_create(&rig, 1))
+		return;
+	for (uint32_t i = 0; i < 16; i += 2)
+		rig_store64(&rig, GUEST_INPUT + 4 * i, (7ull * i + 8) << 32 | (7 * i + 1));
+	for (uint32_t i = 0; i < 16; i++)
+		sum += (7 * i + 1) * (i + 1);
+	rig_command(&rig, 0, OP_OUTS, RIG_PORT, GUEST_INPUT, 16, 0);
+	rig_command(&rig, 0, OP_INS, RIG_COUNTER, GUEST_INPUT + 0x100, 16, 0);
+	rig_run(&rig, 1);
+	CU_ASSERT_FALSE(rig.is_stopped);
+	CU_ASSERT_EQUAL(rig.port_writes, 16);
+	CU_ASSERT_EQUAL(rig.port_sum, sum);
+	CU_ASSERT_EQUAL(rig.port_reads, 16);
+	for (uint64_t i = 0; i < 16; i += 2)
+		CU_ASSERT_EQUAL(rig_load64(&rig, GUEST_INPUT + 0x100 + 4 * i),
+			(0x101 + i) << 32 | (0x100 + i));
+	rig_destroy(&rig);
+}
+
 static void unknown_msrs_fault(void)
 {
 	struct rig rig;
@@ -208,6 +233,83 @@ static void stray_writes_to_the_ports_are_no_hypercalls(void)
 #define REGISTERS_FAST(code, reps)                                                                 \
 	((code) | HV_HYPERCALL_FAST | (uint64_t)(reps) << HV_HYPERCALL_REP_COUNT_SHIFT)
 
+#define DESCRIPTOR_CODE_32   0x00cf9b000000ffffull
+#define DESCRIPTOR_USER_DATA 0x00cff3000000ffffull
+#define DESCRIPTOR_USER_CODE 0x00affb000000ffffull
+#define SELECTOR_CODE_32     0x20u
+#define SELECTOR_USER_DATA   0x2bu
+#define SELECTOR_USER_CODE   0x33u
+#define RFLAGS_IOPL_3	     0x3002u
+#define TSS_RSP_0	     4u /* of the task segment after power-on, whose base is 0 */
+#define SIGNAL_OUT	     (GUEST_HYPERCALLS + 0x1au)
+#define CALL_OUT	     (GUEST_HYPERCALLS + 0x1fu)
+
+/* User code may have the pages, too. */
+static void tables_open(struct rig *rig)
+{
+	rig_store64(rig, GUEST_TABLES, (GUEST_TABLES + 0x1000) | 7);
+	for (uint64_t i = 0; i < 4; i++)
+		rig_store64(rig, GUEST_TABLES + 0x1000 + 8 * i,
+			(GUEST_TABLES + 0x2000 + 0x1000 * i) | 7);
+	for (uint64_t i = 0; i < 2048; i++)
+		rig_store64(rig, GUEST_TABLES + 0x2000 + 8 * i, i << 21 | 0x87);
+}
+
+/* R-HCALL-001: who jumps past the page's own check of the level, or comes in 32-bit code. */
+static void hypercalls_are_for_64_bit_code_of_the_kernel(void)
+{
+	static const uint64_t outs[] = {SIGNAL_OUT, CALL_OUT};
+	struct rig rig;
+	unsigned user[2];
+	unsigned narrow[2];
+
+	if (!rig_create(&rig, 1))
+		return;
+	tables_open(&rig);
+	rig_store64(&rig, GUEST_GDT + SELECTOR_CODE_32, DESCRIPTOR_CODE_32);
+	rig_store64(&rig, GUEST_GDT + (SELECTOR_USER_DATA & ~7u), DESCRIPTOR_USER_DATA);
+	rig_store64(&rig, GUEST_GDT + (SELECTOR_USER_CODE & ~7u), DESCRIPTOR_USER_CODE);
+	rig_store64(&rig, TSS_RSP_0, GUEST_STACKS + 0x4000);
+	rig_hypercalls_enable(&rig, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		narrow[i] = rig_command(&rig, 0, OP_ENTER, SELECTOR_CODE_32, 0x18, 2, outs[i]);
+		user[i] = rig_command(&rig, 0, OP_ENTER, SELECTOR_USER_CODE, SELECTOR_USER_DATA,
+			RFLAGS_IOPL_3, outs[i]);
+	}
+	const unsigned good = rig_command(&rig, 0, OP_HYPERCALL, RIG_SIGNAL, 0x77, 0, 1);
+	rig_run(&rig, 1);
+	CU_ASSERT_FALSE(rig.is_stopped);
+	for (unsigned i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, narrow[i])->fault, FAULT_UD);
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, narrow[i])->fault_offset, outs[i] & 0xfff);
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, user[i])->fault, FAULT_UD);
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, user[i])->fault_offset, outs[i] & 0xfff);
+	}
+	CU_ASSERT_EQUAL(rig_result(&rig, 0, good)->result, 0x12);
+	rig_destroy(&rig);
+}
+
+/* Fast output without input begins in RDX. */
+static void fast_output_comes_back_in_rdx(void)
+{
+	struct rig rig;
+
+	if (!rig_create(&rig, 1))
+		return;
+	rig_hypercalls_enable(&rig, 0);
+	const unsigned query = rig_command(&rig, 0, OP_HYPERCALL,
+		HV_CALL_EXT_QUERY_CAPABILITIES | HV_HYPERCALL_FAST, 0x1234567, 0, 1);
+	const unsigned refused = rig_command(&rig, 0, OP_HYPERCALL,
+		HV_CALL_EXT_QUERY_CAPABILITIES | HV_HYPERCALL_FAST | 1ull << 63, 0x1234567, 0, 1);
+	rig_run(&rig, 1);
+	CU_ASSERT_FALSE(rig.is_stopped);
+	CU_ASSERT_EQUAL(rig_result(&rig, 0, query)->result, 0);
+	CU_ASSERT_EQUAL(rig_result(&rig, 0, query)->second, 0);
+	CU_ASSERT_EQUAL(rig_result(&rig, 0, refused)->result, 3);
+	CU_ASSERT_EQUAL(rig_result(&rig, 0, refused)->second, 0x1234567);
+	rig_destroy(&rig);
+}
+
 /* Set CR2, then read CR2 and CR3: names in XMM0, values from XMM1 on. */
 static void registers_go_through_xmm(void)
 {
@@ -283,6 +385,50 @@ static void registers_have_what_the_processor_has(void)
 	rig_destroy(&rig);
 }
 
+/* What the processor would refuse at the next entry is refused here, and the guest goes on. */
+static void registers_that_no_processor_can_have_are_refused(void)
+{
+	static const struct {
+		uint32_t name;
+		uint64_t low, high;
+	} values[] = {
+		{HV_X64_REGISTER_CS, 0, 0xe09b0010ffffffffull}, /* long, and 32 bits */
+		{HV_X64_REGISTER_CS, 0, 0xa0fb0010ffffffffull}, /* level 3 */
+		{HV_X64_REGISTER_CS, 0, 0xa0930010ffffffffull}, /* data */
+		{HV_X64_REGISTER_CS, 0, 0xaf9b0010ffffffffull}, /* reserved bits */
+		{HV_X64_REGISTER_SS, 0, 0xc0f30018ffffffffull}, /* level 3 */
+		{HV_X64_REGISTER_DS, 0, 0x40930018ffffffffull}, /* limit in bytes */
+		{HV_X64_REGISTER_FS, 1ull << 47, 0xc0930018ffffffffull},
+		{HV_X64_REGISTER_TR, 0, 0x000b000000000000ull}, /* not present */
+		{HV_X64_REGISTER_GDTR, 0x1full << 48, 1ull << 47},
+		{HV_X64_REGISTER_RIP, 1ull << 47, 0},
+		{HV_X64_REGISTER_RFLAGS, 0x8002, 0},
+		{HV_X64_REGISTER_CR8, 16, 0},
+	};
+	const uint64_t count = sizeof values / sizeof values[0];
+	unsigned commands[sizeof values / sizeof values[0]];
+	struct rig rig;
+
+	if (!rig_create(&rig, 1))
+		return;
+	rig_hypercalls_enable(&rig, 0);
+	for (uint64_t i = 0; i < count; i++) {
+		const uint64_t at = GUEST_INPUT + 0x40 * i;
+		rig_store64(&rig, at, UINT64_MAX);
+		rig_store64(&rig, at + 8, 0xfffffffe);
+		rig_store64(&rig, at + 16, values[i].name);
+		rig_store64(&rig, at + 32, values[i].low);
+		rig_store64(&rig, at + 40, values[i].high);
+		commands[i] = rig_command(
+			&rig, 0, OP_HYPERCALL, HV_CALL_SET_VP_REGISTERS | 1ull << 32, at, 0, 1);
+	}
+	rig_run(&rig, 1);
+	CU_ASSERT_FALSE(rig.is_stopped);
+	for (uint64_t i = 0; i < count; i++)
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, commands[i])->result, 0x50);
+	rig_destroy(&rig);
+}
+
 /* ---- clocks -------------------------------------------------------------------------------- */
 
 static void clock_page_and_register_agree_on_every_vp(void)
@@ -336,6 +482,29 @@ static void tsc_begins_near_zero_and_is_one(void)
 	CU_ASSERT_TRUE(rig_result(&rig, 0, first)->result < 60 * tsc_hz);
 	CU_ASSERT_TRUE(rig_result(&rig, 0, first)->result < rig_result(&rig, 1, other)->result);
 	CU_ASSERT_TRUE(rig_result(&rig, 1, other)->result < rig_result(&rig, 0, last)->result);
+	rig_destroy(&rig);
+}
+
+#define VECTOR 0x51u
+
+/* VP 1 has work to do, VP 0 sleeps meanwhile. */
+static void run_time_is_that_of_each_vp(void)
+{
+	struct rig rig;
+
+	if (!rig_create(&rig, 2))
+		return;
+	rig_command(&rig, 0, OP_START, 1, 0, 0, 0);
+	rig_command(&rig, 0, OP_HALT, VECTOR, 1, 0, 0);
+	const unsigned sleeper = rig_command(&rig, 0, OP_RDMSR, HV_X64_MSR_VP_RUNTIME, 0, 0, 0);
+	rig_command(&rig, 1, OP_OUT, RIG_PORT, 1, 10000, 0);
+	const unsigned worker = rig_command(&rig, 1, OP_RDMSR, HV_X64_MSR_VP_RUNTIME, 0, 0, 0);
+	rig_command(&rig, 1, OP_ICR, 0x4000 | VECTOR, 0, 0, 0);
+	rig_run(&rig, 3);
+	CU_ASSERT_FALSE(rig.is_stopped);
+	CU_ASSERT_TRUE(rig_result(&rig, 0, sleeper)->result > 0);
+	CU_ASSERT_TRUE(
+		rig_result(&rig, 1, worker)->result > 2 * rig_result(&rig, 0, sleeper)->result);
 	rig_destroy(&rig);
 }
 
@@ -507,6 +676,71 @@ static void reset_brings_all_vps_back_to_power_on(void)
 	rig_destroy(&rig);
 }
 
+#define MSR_MTRR_PHYS_BASE_0 0x200u
+#define MSR_MTRR_FIXED	     0x250u
+#define MSR_MTRR_DEFAULT     0x2ffu
+
+/* Set or get the debug registers DR0 and DR7 by hypercall. */
+static void debug_registers_write(struct rig *rig, uint64_t dr0, uint64_t dr7)
+{
+	const uint64_t at = GUEST_INPUT + 0x200;
+
+	rig_store64(rig, at, UINT64_MAX);
+	rig_store64(rig, at + 8, 0xfffffffe);
+	rig_store64(rig, at + 16, HV_X64_REGISTER_DR0);
+	rig_store64(rig, at + 32, dr0);
+	rig_store64(rig, at + 48, HV_X64_REGISTER_DR7);
+	rig_store64(rig, at + 64, dr7);
+	rig_command(rig, 0, OP_HYPERCALL, HV_CALL_SET_VP_REGISTERS | 2ull << 32, at, 0, 1);
+}
+
+static void debug_registers_read(struct rig *rig, uint64_t output)
+{
+	const uint64_t at = GUEST_INPUT + 0x100;
+
+	rig_store64(rig, at, UINT64_MAX);
+	rig_store64(rig, at + 8, 0xfffffffe);
+	rig_store64(rig, at + 16, (uint64_t)HV_X64_REGISTER_DR7 << 32 | HV_X64_REGISTER_DR0);
+	rig_command(rig, 0, OP_HYPERCALL, HV_CALL_GET_VP_REGISTERS | 2ull << 32, at, output, 1);
+}
+
+static void reset_brings_back_what_is_seldom_changed(void)
+{
+	const uint64_t output = GUEST_INPUT + 0x400;
+	struct rig rig;
+
+	if (!rig_create(&rig, 1))
+		return;
+	for (int i = 0; i < 2; i++) {
+		rig_list_forget(&rig, 0);
+		const unsigned base = rig_command(&rig, 0, OP_RDMSR, MSR_MTRR_PHYS_BASE_0, 0, 0, 0);
+		const unsigned fixed = rig_command(&rig, 0, OP_RDMSR, MSR_MTRR_FIXED, 0, 0, 0);
+		const unsigned usual = rig_command(&rig, 0, OP_RDMSR, MSR_MTRR_DEFAULT, 0, 0, 0);
+		const unsigned xcr = rig_command(&rig, 0, OP_XCR, 3, 0, 0, 0);
+		rig_hypercalls_enable(&rig, 0);
+		debug_registers_read(&rig, output);
+		debug_registers_write(&rig, 0x1234, 0x401);
+		rig_command(&rig, 0, OP_WRMSR, MSR_MTRR_PHYS_BASE_0, 0x80000006, 0, 0);
+		rig_command(&rig, 0, OP_WRMSR, MSR_MTRR_FIXED, 0x0606060606060606ull, 0, 0);
+		rig_command(&rig, 0, OP_WRMSR, MSR_MTRR_DEFAULT, 0xc00, 0, 0);
+		debug_registers_read(&rig, output + 0x40);
+		rig_run(&rig, 1);
+		CU_ASSERT_FALSE(rig.is_stopped);
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, base)->result, 0);
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, fixed)->result, 0);
+		CU_ASSERT_EQUAL(rig_result(&rig, 0, usual)->result, 0x806); /* as firmware has it */
+		CU_ASSERT_EQUAL(rig_load64(&rig, output), 0);
+		CU_ASSERT_EQUAL(rig_load64(&rig, output + 16), 0x400);
+		CU_ASSERT_EQUAL(rig_load64(&rig, output + 0x40), 0x1234);
+		CU_ASSERT_EQUAL(rig_load64(&rig, output + 0x50), 0x401);
+		if (rig_result(&rig, 0, xcr)->fault == 0)
+			CU_ASSERT_EQUAL(rig_result(&rig, 0, xcr)->result, 1);
+		partition_reset(rig.partition);
+		CU_ASSERT_EQUAL(rig_reset(&rig), 0);
+	}
+	rig_destroy(&rig);
+}
+
 static void device_can_end_the_run(void)
 {
 	struct rig rig;
@@ -529,6 +763,7 @@ static void device_can_end_the_run(void)
 
 static const struct test tests[] = {
 	TEST(ports_and_memory_reach_their_devices),
+	TEST(strings_are_moved_to_their_end),
 	TEST(unknown_msrs_fault),
 	TEST(cpuid_tells_who_is_there),
 	TEST(hypercalls_go_and_come_back),
@@ -536,16 +771,21 @@ static const struct test tests[] = {
 	TEST(signals_that_nobody_takes_get_their_status),
 	TEST(hypercalls_fault_while_they_are_off),
 	TEST(stray_writes_to_the_ports_are_no_hypercalls),
+	TEST(hypercalls_are_for_64_bit_code_of_the_kernel),
+	TEST(fast_output_comes_back_in_rdx),
 	TEST(registers_go_through_xmm),
 	TEST(registers_have_what_the_processor_has),
+	TEST(registers_that_no_processor_can_have_are_refused),
 	TEST(clock_page_and_register_agree_on_every_vp),
 	TEST(tsc_begins_near_zero_and_is_one),
+	TEST(run_time_is_that_of_each_vp),
 	TEST(vp_that_spins_for_ever_is_parked_and_goes_on),
 	TEST(flood_of_port_writes_is_parked_and_goes_on),
 	TEST(backend_can_be_destroyed_while_vps_run),
 	TEST(sixty_four_vps_leave_nothing_behind),
 	TEST(triple_fault_is_reported),
 	TEST(reset_brings_all_vps_back_to_power_on),
+	TEST(reset_brings_back_what_is_seldom_changed),
 	TEST(device_can_end_the_run),
 };
 TEST_MAIN("backend_kvm", tests)

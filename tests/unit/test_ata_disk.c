@@ -5,6 +5,7 @@
 #include "tests/harness.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +27,25 @@ struct fixture {
 	bool is_high;
 	char path[32];
 	int fd;
+	sem_t line_rose, sync_begun, sync_may_end;
+	int sync_result;
 };
 
 static void on_line(void *ctx, bool is_high)
 {
-	((struct fixture *)ctx)->is_high = is_high;
+	struct fixture *f = ctx;
+	f->is_high = is_high;
+	if (is_high)
+		sem_post(&f->line_rose);
+}
+
+static int on_sync(void *ctx, int fd)
+{
+	struct fixture *f = ctx;
+	CU_ASSERT(fd >= 0);
+	sem_post(&f->sync_begun);
+	sem_wait(&f->sync_may_end);
+	return f->sync_result;
 }
 
 /* Byte i of sector n is n + i. */
@@ -43,6 +58,9 @@ static void start(struct fixture *f, bool is_pio)
 {
 	char error[256];
 	memset(f, 0, sizeof *f);
+	sem_init(&f->line_rose, 0, 0);
+	sem_init(&f->sync_begun, 0, 0);
+	sem_init(&f->sync_may_end, 0, 0);
 	snprintf(f->path, sizeof f->path, "/tmp/test_ata.XXXXXX");
 	f->fd = mkstemp(f->path);
 	CU_ASSERT_FATAL(f->fd >= 0);
@@ -57,6 +75,7 @@ static void start(struct fixture *f, bool is_pio)
 		.is_pio = is_pio,
 		.memory = &f->memory,
 		.line_set = on_line,
+		.sync = on_sync,
 		.ctx = f};
 	CU_ASSERT_EQUAL_FATAL(ata_disk_create(&config, &f->disk, error, sizeof error), 0);
 }
@@ -221,10 +240,67 @@ static void ata_writes_by_pio(void)
 	CU_ASSERT_EQUAL(in(&f, STATUS), READY);
 	CU_ASSERT_EQUAL(medium(&f, 8 * 512), 0x11);
 	CU_ASSERT_EQUAL(medium(&f, 9 * 512), pattern(9, 0));
-	out(&f, STATUS, 0xea); /* FLUSH CACHE EXT */
-	CU_ASSERT_EQUAL(in(&f, STATUS), READY);
 	stop(&f);
 }
+
+/* ---- flush --------------------------------------------------------------------------------- */
+
+#define BUSY 0x80u
+
+/* The VP that asks goes on, and can be stopped, however long the medium takes. */
+static void ata_is_busy_while_it_flushes(void)
+{
+	struct fixture f;
+	start(&f, false);
+	out(&f, STATUS, 0xea); /* FLUSH CACHE EXT */
+	sem_wait(&f.sync_begun);
+	CU_ASSERT_EQUAL(in(&f, STATUS), BUSY);
+	CU_ASSERT_EQUAL(ata_control_ops.read(f.disk, 0, 1), BUSY);
+	CU_ASSERT_FALSE(f.is_high);
+	out(&f, STATUS, 0xec); /* not listened to */
+	out(&f, COUNT, 0x77);
+	CU_ASSERT_EQUAL(in(&f, STATUS), BUSY);
+	sem_post(&f.sync_may_end);
+	sem_wait(&f.line_rose);
+	CU_ASSERT_EQUAL(in(&f, STATUS), READY);
+	CU_ASSERT_EQUAL(in(&f, COUNT), 1);
+	CU_ASSERT_FALSE(f.is_high);
+	f.sync_result = -1;
+	out(&f, STATUS, 0xe7); /* FLUSH CACHE */
+	sem_post(&f.sync_may_end);
+	sem_wait(&f.line_rose);
+	CU_ASSERT_EQUAL(in(&f, STATUS), FAILED);
+	CU_ASSERT_EQUAL(in(&f, ERROR), 0x04);
+	stop(&f);
+}
+
+static void ata_reset_ends_a_flush_for_the_guest(void)
+{
+	struct fixture f;
+	start(&f, false);
+	out(&f, STATUS, 0xe7);
+	sem_wait(&f.sync_begun);
+	ata_control_ops.write(f.disk, 0, 1, 0x04);
+	ata_control_ops.write(f.disk, 0, 1, 0x00);
+	CU_ASSERT_EQUAL(in(&f, STATUS), READY);
+	out(&f, STATUS, 0xe7); /* anew, while the first is under way */
+	CU_ASSERT_EQUAL(in(&f, STATUS), BUSY);
+	sem_post(&f.sync_may_end);
+	sem_wait(&f.sync_begun); /* that one was not this one */
+	CU_ASSERT_EQUAL(in(&f, STATUS), BUSY);
+	CU_ASSERT_FALSE(f.is_high);
+	sem_post(&f.sync_may_end);
+	sem_wait(&f.line_rose);
+	CU_ASSERT_EQUAL(in(&f, STATUS), READY);
+	out(&f, STATUS, 0xe7);
+	sem_wait(&f.sync_begun);
+	ata_disk_reset(f.disk);
+	CU_ASSERT_EQUAL(in(&f, STATUS), READY);
+	sem_post(&f.sync_may_end);
+	stop(&f); /* waits for the thread */
+}
+
+/* ---- addresses and registers --------------------------------------------------------------- */
 
 static void ata_addresses_by_cylinder_head_and_sector_too(void)
 {
@@ -487,6 +563,8 @@ static const struct test tests[] = {
 	TEST(ata_identifies_itself),
 	TEST(ata_reads_by_pio_with_an_interrupt_for_each_block),
 	TEST(ata_writes_by_pio),
+	TEST(ata_is_busy_while_it_flushes),
+	TEST(ata_reset_ends_a_flush_for_the_guest),
 	TEST(ata_addresses_by_cylinder_head_and_sector_too),
 	TEST(ata_refuses_what_is_beyond_its_end_or_unknown),
 	TEST(ata_shows_high_bytes_and_masks_its_interrupt_as_control_says),

@@ -137,7 +137,7 @@ static void multiboot_information_names_memory_command_line_and_module(void)
 	CU_ASSERT_EQUAL(guest_get(&fixture, info + 4, 4), 639);	      /* mem_lower */
 	CU_ASSERT_EQUAL(guest_get(&fixture, info + 8, 4), 63 * 1024); /* mem_upper */
 	char line[64];
-	snprintf(line, sizeof line, "%s quiet", fixture.kernel_path);
+	snprintf(line, sizeof line, "%s quiet", strrchr(fixture.kernel_path, '/') + 1);
 	CU_ASSERT_STRING_EQUAL((char *)guest_at(&fixture, guest_get(&fixture, info + 16, 4)), line);
 	CU_ASSERT_EQUAL_FATAL(guest_get(&fixture, info + 20, 4), 1); /* mods_count */
 	const uint64_t module = guest_get(&fixture, info + 24, 4);   /* mods_addr */
@@ -285,11 +285,36 @@ static void multiboot_cut_short_anywhere_is_refused(void)
 	fixture_close(&fixture);
 }
 
+/* argv[0], and argv[1] is what was appended, whatever the folder is called. */
+static void multiboot_command_line_begins_with_one_word(void)
+{
+	struct boot_fixture fixture;
+	char folder[] = "/tmp/two words XXXXXX";
+	char path[64];
+
+	elf_open(&fixture);
+	CU_ASSERT_EQUAL_FATAL(fixture_load(&fixture), 0); /* writes the file */
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/some test.elf", folder);
+	CU_ASSERT_EQUAL_FATAL(symlink(fixture.kernel_path, path), 0);
+	fixture.config.kernel = path;
+	fixture.config.command_line = "direct";
+	CU_ASSERT_EQUAL(boot_load(&fixture.config, &fixture.memory, &fixture.entry, fixture.error,
+				sizeof fixture.error),
+		0);
+	const uint64_t line = guest_get(&fixture, fixture.entry.rbx + 16, 4);
+	CU_ASSERT_STRING_EQUAL((char *)guest_at(&fixture, line), "some_test.elf direct");
+	unlink(path);
+	rmdir(folder);
+	fixture_close(&fixture);
+}
+
 static const struct test tests[] = {
 	TEST(multiboot_elf_is_loaded_and_entered_in_32_bit_mode),
 	TEST(multiboot_entry_in_virtual_addresses_is_translated),
 	TEST(multiboot_flat_file_goes_where_its_header_says),
 	TEST(multiboot_information_names_memory_command_line_and_module),
+	TEST(multiboot_command_line_begins_with_one_word),
 	TEST(multiboot_header_is_looked_for_in_the_first_8_kib),
 	TEST(multiboot_header_with_a_wrong_sum_is_none),
 	TEST(multiboot_demands_that_are_not_met_are_refused),

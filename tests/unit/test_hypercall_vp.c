@@ -9,6 +9,9 @@
 #include "host/hypervisor/hypercall.h"
 #include "host/limits.h"
 
+#include <pthread.h>
+#include <time.h>
+
 static struct rig rig;
 
 #define FAST	   (1ull << 16)
@@ -102,6 +105,61 @@ static void registers_that_the_backend_lacks_are_refused(void)
 	input(SELF_VP, right, sizeof right);
 	CU_ASSERT_EQUAL(call(SET | REPS(1)), DONE(1));
 	CU_ASSERT_EQUAL(rig.apic[0], 0x77);
+	rig_close(&rig);
+}
+
+static void *time_ask(void *ctx)
+{
+	return (void *)(uintptr_t)partition_time_100ns(ctx);
+}
+
+/* Another thread that needs the partition's lock, while the backend is busy with a register. */
+static bool another_can_ask_the_time(void)
+{
+	struct timespec until;
+	pthread_t other;
+	void *result;
+
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&other, NULL, time_ask, rig.partition), 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	if (pthread_timedjoin_np(other, &result, &until) == 0)
+		return true;
+	pthread_detach(other);
+	return false;
+}
+
+static bool slow_register_read(void *ctx, uint32_t vp, uint32_t name, uint64_t value[2])
+{
+	CU_ASSERT(another_can_ask_the_time());
+	return rig_register_read(ctx, vp, name, value);
+}
+
+static bool slow_register_write(void *ctx, uint32_t vp, uint32_t name, const uint64_t value[2])
+{
+	CU_ASSERT(another_can_ask_the_time());
+	return rig_register_write(ctx, vp, name, value);
+}
+
+static void registers_of_one_vp_hold_nobody_up(void)
+{
+	static const struct partition_backend_ops ops = {
+		.name = "slow",
+		.has_vp_threads = true,
+		.interrupt_assert = rig_interrupt,
+		.register_read = slow_register_read,
+		.register_write = slow_register_write,
+	};
+	static const uint32_t names[] = {RAX, RAX};
+	const uint32_t elements[2][8] = {{RAX, 0, 0, 0, 0x77}, {RAX, 0, 0, 0, 0x78}};
+
+	rig_open_full(&rig, 1, &ops, NULL);
+	rig_hypercalls_on(&rig);
+	input(SELF_VP, names, sizeof names);
+	CU_ASSERT_EQUAL(call(GET | REPS(2)), DONE(2));
+	input(SELF_VP, elements, sizeof elements);
+	CU_ASSERT_EQUAL(call(SET | REPS(2)), DONE(2));
+	CU_ASSERT_EQUAL(rig.apic[0], 0x78);
 	rig_close(&rig);
 }
 
@@ -319,6 +377,7 @@ static const struct test tests[] = {
 	TEST(own_processor_registers_come_from_the_backend),
 	TEST(other_vps_do_not_wait_in_this_call),
 	TEST(registers_that_the_backend_lacks_are_refused),
+	TEST(registers_of_one_vp_hold_nobody_up),
 	TEST(apic_ids_give_vp_indices),
 	TEST(apic_id_header_is_checked),
 	TEST(apic_msrs_reach_the_apic),

@@ -3,6 +3,8 @@
 #include "host/machine/uart_16550.h"
 #include "tests/harness.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
@@ -14,11 +16,17 @@ struct fixture {
 	unsigned rooms;
 	bool is_high;
 	unsigned rises;
+	bool is_slow; /* the far end of the cable takes a byte when it is let */
+	sem_t begun, may_end;
 };
 
 static void on_transmit(void *ctx, uint8_t byte)
 {
 	struct fixture *f = ctx;
+	if (f->is_slow) {
+		sem_post(&f->begun);
+		sem_wait(&f->may_end);
+	}
 	if (f->sent_count < sizeof f->sent - 1)
 		f->sent[f->sent_count++] = (char)byte;
 }
@@ -252,6 +260,33 @@ static void uart_reset_forgets_all_and_lowers_the_line(void)
 	uart_16550_destroy(&f.uart);
 }
 
+static void *send_x(void *ctx)
+{
+	out(ctx, DATA, 'x');
+	return NULL;
+}
+
+/* The loop hands in what was typed, and reads what is sent: it must not wait for itself. */
+static void uart_receives_while_a_byte_cannot_go_out(void)
+{
+	struct fixture f;
+	pthread_t vp;
+	start(&f);
+	sem_init(&f.begun, 0, 0);
+	sem_init(&f.may_end, 0, 0);
+	f.is_slow = true;
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&vp, NULL, send_x, &f), 0);
+	sem_wait(&f.begun);
+	CU_ASSERT_EQUAL(pthread_mutex_trylock(&f.uart.lock), 0);
+	pthread_mutex_unlock(&f.uart.lock);
+	CU_ASSERT_EQUAL(f.sent_count, 0);
+	sem_post(&f.may_end);
+	pthread_join(vp, NULL);
+	CU_ASSERT_EQUAL(receive(&f, "a"), 1);
+	CU_ASSERT_STRING_EQUAL(f.sent, "x");
+	uart_16550_destroy(&f.uart);
+}
+
 static const struct test tests[] = {
 	TEST(uart_sends_each_byte_and_is_always_empty),
 	TEST(uart_is_found_by_its_scratch_loopback_and_fifo),
@@ -263,6 +298,7 @@ static const struct test tests[] = {
 	TEST(uart_loopback_returns_data_reports_overrun_and_shuts_the_outside_out),
 	TEST(uart_tells_of_modem_lines_that_changed),
 	TEST(uart_errors_come_before_data_before_thre_before_modem),
+	TEST(uart_receives_while_a_byte_cannot_go_out),
 	TEST(uart_reset_forgets_all_and_lowers_the_line),
 };
 TEST_MAIN("uart_16550", tests)

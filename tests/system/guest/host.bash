@@ -29,24 +29,18 @@ trap 'exit 143' TERM
 
 # ---- disks and steps -----------------------------------------------------------------------------------
 # Numbered as logical units of target 0, for Linux looks at no target but 0 and 1: 0 root, 1 scratch, 2 read-only, 3 with large blocks; 5 and 6 come later.
+. tests/system/guest/pack.bash
+made=$work # what pack made, here or elsewhere
 size_of() { if [ -b "$1" ]; then blockdev --getsize64 "$1"; else stat -c %s "$1"; fi; }
-prepare() { # folder with steps, more words of the config...
+blank_disks() {
 	truncate -s 256M "$work/1.img"
-	head -c 1M /dev/urandom >"$work/2.img"
-	truncate -s 8M "$work/2.img"
 	truncate -s 64M "$work/3.img"
 	truncate -s 16M "$work/5.img"
+}
+prepare() { # folder with steps, more words of the config...
+	blank_disks
 	head -c 4M /dev/urandom >"$work/6.img"
-	mkdir "$work/steps"
-	cp "$1"/* "$work/steps/"
-	[ ! -x "$B/bin/vmbusctl" ] || cp "$B/bin/vmbusctl" "$work/steps/"
-	shift
-	{
-		printf '%s\n' "$@"
-		echo "vps=$vps bytes0=$(size_of "$RIG_DISK") bytes1=$((256 << 20)) bytes2=$((8 << 20))"
-		echo "bytes3=$((64 << 20)) sum2=$(sha256sum <"$work/2.img" | cut -d' ' -f1)"
-	} >"$work/steps/config"
-	tests/system/guest/with-steps "$guest/initrd" "$work/steps" "$work/initrd"
+	pack "$work" "$(size_of "$RIG_DISK")" "$@"
 }
 
 # ---- the worker ----------------------------------------------------------------------------------------
@@ -56,10 +50,10 @@ start_worker() { # more options...
 	exec 5<>"$work/in"
 	# shellcheck disable=SC2086 # options
 	vmwp run --backend kvm --control "$control" --vps "$vps" --memory 512M \
-		--kernel "$guest/vmlinux" --initrd "$work/initrd" \
+		--kernel "$guest/vmlinux" --initrd "$made/initrd" \
 		--append "console=ttyS0 quiet log_buf_len=4M root=LABEL=root panic=-1 ${VIRIDIAN_APPEND:-}" \
 		--disk "$RIG_DISK,target=0,lun=0" --disk "$work/1.img,target=0,lun=1" \
-		--disk "$work/2.img,ro,target=0,lun=2" \
+		--disk "$made/2.img,ro,target=0,lun=2" \
 		--disk "$work/3.img,block=4096,target=0,lun=3" --heartbeat 500 --serial stdio "$@" ${VIRIDIAN_VMWP:-} \
 		<"$work/in" >"$work/out" 2>>"$log" &
 	worker=$!

@@ -34,10 +34,11 @@ within() { # seconds, command...
 		read -rt 0.1 <> <(:) || :
 	done
 }
-# Sets $answer; the host answers at once or says "failed: …", which is a failure of the group.
+# Sets $answer; the host answers at once (within $ask_seconds, 60 if not set) or says "failed: …", which is a
+# failure of the group.
 ask() {
 	say "ask $*"
-	read -rt 60 answer || answer="failed: no answer"
+	read -rt "${ask_seconds:-60}" answer || answer="failed: no answer"
 	answer=${answer%$'\r'}
 	case $answer in
 	failed*)
