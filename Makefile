@@ -109,6 +109,15 @@ $(B)/gen/packaging/version.c: packaging/debian/changelog | deps-once
 	$(Q){ echo '#include "packaging/version.h"' && \
 		echo 'const char viridian_version[] = "$(VERSION)";'; } >$@
 
+# The rules of the contract, as data of hvconform.
+$(B)/gen/tests/conformance/rules.c: tests/tools/rules $(wildcard protocol/*.md) | deps-once
+	@mkdir -p $(@D)
+	$(Q)tests/tools/rules | awk -F '\t' ' \
+		BEGIN { print "#include \"tests/conformance/rules.h\"\nconst struct conform_rule conform_rules[] = {" } \
+		{ gsub(/[\\"]/, "\\\\&"); printf "{\"%s\", \"%s\", \"%s\", \"%s\", \"%s\", \"%s\"},\n", $$1, $$2, $$3, $$4, $$5, $$6 } \
+		END { print "};\nconst size_t conform_rule_count = sizeof conform_rules / sizeof conform_rules[0];" }' \
+		>$@.new && mv $@.new $@
+
 define LIB_RULE
 $(B)/lib/lib$(1).a: $(call OBJECT,$($(1)_SRCS)) $(MODULES)
 	@mkdir -p $$(@D)
@@ -198,8 +207,8 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 		$(PKG_LIBS) -lm -lpthread -o $@
 
 # 4. Phony targets.
-.PHONY: all programs tests bare deps deps-once deps-lint run check check-system check-vtx lint \
-	format fuzz bench bench-vm coverage install uninstall clean help
+.PHONY: all programs tests bare deps deps-once deps-lint run check check-system check-vtx conformance \
+	lint format fuzz bench bench-vm coverage install uninstall clean help
 .PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
@@ -233,8 +242,8 @@ endif
 
 # Whole programs, as a user runs them: with the normal build only.
 CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare \
-	tests/system/test_daemon_devices tests/system/test_daemons tests/system/test_disk_10g \
-	tests/system/test_fcopy tests/system/test_kvm tests/system/test_kvp tests/system/test_packaging \
+	tests/system/test_conformance tests/system/test_daemon_devices tests/system/test_daemons \
+	tests/system/test_disk_10g tests/system/test_fcopy tests/system/test_kvm tests/system/test_kvp tests/system/test_packaging \
 	tests/system/test_readme tests/system/test_vm tests/system/test_vss)
 check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
@@ -246,7 +255,7 @@ check-system: programs ## Debian 6.1 and 6.12, cloud and generic, 1, 2 and 4 pro
 check-vtx: programs bare ## our host on VT-x, which Bochs emulates; its exits compared with AMD-V's
 	@B=$(B) tests/vtx/check-vtx
 
-lint: deps-lint ## clang-tidy, cppcheck, layers, freestanding, headers alone, format, gcc and clang
+lint: deps-lint ## clang-tidy, cppcheck, layers, freestanding, rules and their tests, headers alone, format, gcc and clang
 	@tests/tools/lint
 
 format: deps-lint ## rewrite all C files by .clang-format
@@ -255,6 +264,9 @@ format: deps-lint ## rewrite all C files by .clang-format
 SECONDS ?= 60
 fuzz: $(LIBFUZZER_FILES) ## fuzz each target, SECONDS=60 in all
 	@tests/tools/run-fuzz $(SECONDS) $(FUZZERS)
+
+conformance: programs ## judge our host by the rules of protocol/, on loopback; ONLY='R-RING-*'
+	@$(B)/bin/hvconform run --host loopback $(if $(ONLY),--only '$(ONLY)')
 
 bench: programs ## hvbench: rings, doorbells, storage
 	@$(B)/bin/hvbench ring && $(B)/bin/hvbench doorbell && $(B)/bin/hvbench storage

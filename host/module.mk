@@ -138,10 +138,11 @@ PROGRAMS += vmwpctl
 vmwpctl_SRCS := \
 	host/vmwp/vmwpctl.c \
 	host/vmwp/vmwpctl_backup.c \
-	host/vmwp/vmwpctl_copy.c \
+	host/vmwp/vmwpctl_images.c \
 	host/vmwp/vmwpctl_kvp.c \
 	host/vmwp/vmwpctl_talk.c \
 	host/vmwp/vmwpctl_fcopy.c \
+	host/vmwp/vmwpctl_heartbeat.c \
 
 
 PROGRAMS += vmwp

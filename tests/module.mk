@@ -169,12 +169,14 @@ TESTS += \
 	unit/test_vsc_disk \
 	unit/test_vss \
 	unit/test_vss_agent \
+	unit/test_vss_freeze \
 	unit/test_vss_keeper \
 	unit/test_vss_policy \
 	unit/test_winhv \
 	unit/test_worker_copy_source \
 	unit/test_winhv_calls \
 	unit/test_worker_crash \
+	unit/test_worker_kvp \
 
 FUZZERS += \
 	fuzz_boot \
@@ -222,9 +224,47 @@ hvbench_SRCS := \
 	tests/performance/sandbox.c \
 	tests/performance/why.c \
 
+# Conformance: tests of the host's side, freestanding, and the program that runs them.
+CONFORM_SRCS := \
+	tests/conformance/conform.c \
+	tests/conformance/conform_areas.c \
+	tests/conformance/conform_bus.c \
+	tests/conformance/conform_channel.c \
+	tests/conformance/conform_storage.c \
+	tests/conformance/host_channel.c \
+	tests/conformance/host_connection.c \
+	tests/conformance/host_cpuid.c \
+	tests/conformance/host_gpadl.c \
+	tests/conformance/host_hypercall.c \
+	tests/conformance/host_ic.c \
+	tests/conformance/host_offer.c \
+	tests/conformance/host_register.c \
+	tests/conformance/host_ring.c \
+	tests/conformance/host_storage.c \
+	tests/conformance/host_synic.c \
+	tests/conformance/host_unload.c \
+
+FREESTANDING += $(CONFORM_SRCS)
+PROGRAMS += hvconform
+hvconform_SRCS := $(CONFORM_SRCS) \
+	tests/conformance/hvconform.c \
+	tests/conformance/report_json_linux.c \
+	tests/conformance/report_linux.c \
+	tests/conformance/run_linux.c \
+	tests/conformance/runner_checks.c \
+	tests/conformance/target_loopback_linux.c \
+	$(B)/gen/tests/conformance/rules.c \
+
 # What hvbench vm has its guests do.
 GUEST_PROGRAMS += read
 read_SRCS := tests/performance/vm_guest/read.c
+
+# What tests/system/test_services has in its guests and on their host: a clock's look, many commands at
+# once, the page of results.
+GUEST_PROGRAMS += clock_look control_lines services_report
+clock_look_SRCS := tests/services/clock_look.c
+control_lines_SRCS := tests/services/control_lines.c
+services_report_SRCS := tests/services/services_report.c
 
 # Kernels that run on bare metal and test the hypervisor's interface from inside.
 BARE_KERNELS += \

@@ -96,6 +96,8 @@ static int nothing_open(struct daemon *daemon, int error)
 		daemon_log(LOG_NOTICE, "waiting: %s", line);
 		return 0;
 	}
+	if (error == -EBUSY)
+		daemon_status_disown(daemon);
 	daemon_log(is_absent ? LOG_INFO : LOG_ERR, "%s%s", is_absent ? "nothing to serve: " : "",
 		line);
 	daemon_quit(daemon, is_absent ? 0 : 1);

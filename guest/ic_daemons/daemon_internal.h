@@ -170,6 +170,8 @@ void daemon_status_open(struct daemon *daemon, const struct daemon_identity *ide
 void daemon_status_write(struct daemon *daemon);
 void daemon_status_contact(struct daemon *daemon);
 void daemon_status_close(struct daemon *daemon);
+/* The file is that of another process, which serves the device: leave it alone. */
+void daemon_status_disown(struct daemon *daemon);
 
 /* daemon_notify.c: systemd's supervision; nothing without it. */
 void daemon_notify_ready(struct daemon *daemon);

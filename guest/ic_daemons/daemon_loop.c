@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLEEP_MOST_MS 60000
+#define SLEEP_MOST_MS 60000 /* with a timer: epoll stands still while the machine sleeps */
 
 uint64_t daemon_now_ms(void)
 {
@@ -153,16 +153,30 @@ int daemon_signals_take(struct daemon *daemon)
 
 /* ---- turns --------------------------------------------------------------- */
 
-static int sleep_ms(const struct daemon *daemon, int timeout_ms)
+/* The sooner of two times in ms; negative: never. */
+static int sooner(int a, int b)
 {
-	int most = timeout_ms < 0 || timeout_ms > SLEEP_MOST_MS ? SLEEP_MOST_MS : timeout_ms;
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Until the next timer is due; negative: there is none, and nothing to wake up for. */
+static int sleep_ms(const struct daemon *daemon)
+{
 	if (daemon->timers == NULL)
-		return most;
+		return -1;
 	const uint64_t now = daemon_now_ms();
 	if (daemon->timers->due_ms <= now)
 		return 0;
 	const uint64_t left = daemon->timers->due_ms - now;
-	return left < (uint64_t)most ? (int)left : most;
+	return left < SLEEP_MOST_MS ? (int)left : SLEEP_MOST_MS;
+}
+
+/* What the host has had us do is noted, and what it has left to be done begun. */
+static void work_note(struct daemon *daemon)
+{
+	daemon_status_contact(daemon);
+	if (daemon->component->on_turn != NULL)
+		daemon->component->on_turn(daemon->component->ctx, daemon);
 }
 
 bool daemon_turn(struct daemon *daemon, int timeout_ms)
@@ -171,12 +185,12 @@ bool daemon_turn(struct daemon *daemon, int timeout_ms)
 	daemon_transport_tend(daemon);
 	if (daemon->is_quitting)
 		return false;
-	int most = sleep_ms(daemon, timeout_ms);
+	int most = timeout_ms;
 	if (daemon->is_begun && daemon->transport->prepare != NULL) {
-		const int safe = daemon->transport->prepare(daemon);
-		if (safe >= 0 && safe < most)
-			most = safe;
+		most = sooner(most, daemon->transport->prepare(daemon));
+		work_note(daemon); /* requests were taken: not after a sleep */
 	}
+	most = sooner(most, sleep_ms(daemon));
 	if (daemon->is_quitting || daemon->is_transport_gone)
 		most = 0;
 	if (epoll_wait(daemon->epoll_fd, &event, 1, most) == 1) {
@@ -185,9 +199,7 @@ bool daemon_turn(struct daemon *daemon, int timeout_ms)
 	}
 	timers_run(daemon);
 	daemon_transport_tend(daemon);
-	daemon_status_contact(daemon);
-	if (daemon->component->on_turn != NULL)
-		daemon->component->on_turn(daemon->component->ctx, daemon);
+	work_note(daemon);
 	return !daemon->is_quitting;
 }
 

@@ -75,6 +75,19 @@ static int bus_connect(struct daemon_loopback *loopback)
 	return error;
 }
 
+static const char *advice(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return "start the host first: vmwp run --guest and this path";
+	case -EACCES:
+		return "only the host's user may join";
+	default:
+		return "is it what vmwp run --guest made?";
+	}
+}
+
 static int join(struct daemon_loopback *loopback, const char *path, char *why, size_t why_bytes)
 {
 	int error = platform_loopback_connect(path, JOIN_NS, &loopback->platform);
@@ -86,10 +99,10 @@ static int join(struct daemon_loopback *loopback, const char *path, char *why, s
 	if (error == -EBUSY)
 		snprintf(why, why_bytes, "%s: the partition has a guest already", path);
 	else if (error != 0)
-		snprintf(why, why_bytes, "%s: cannot join the partition: %s", path,
-			strerror(-error));
+		snprintf(why, why_bytes, "%s: cannot join the partition: %s (%s)", path,
+			strerror(-error), advice(error));
 	if (error != 0)
-		return error == -ENOENT || error == -ETIMEDOUT ? -ENODEV : error;
+		return error; /* it was named, so its absence is a failure */
 	error = bus_connect(loopback);
 	if (error != 0)
 		snprintf(

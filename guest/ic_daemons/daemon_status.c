@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 /*
  * The status file of a daemon, /run/viridian/STEM.json, which `vmbusctl status` reads:
  *
@@ -7,31 +8,41 @@
  *	transport		"device", "uio", "loopback", "none"
  *	transports		for each: "chosen", or why not
  *	connections		how often a transport was opened
- *	framework_version, message_version	"3.0"; null: not negotiated, or known to the kernel
- *alone requests		handled: of the channel, or records of the device late, late_voids
- *of those, answered later; in vain, because the host began anew rejections		{ reason:
- *number }, of what was refused last_contact		"2024-05-06T07:08:09Z", or null;
- *last_contact_age_s, when written written			likewise service
- *what the component adds
+ *	framework_version, message_version
+ *				"3.0"; null: not negotiated, or known to the kernel alone
+ *	requests		handled: of the channel, or records of the device
+ *	late, late_voids	of those, answered later; in vain, because the host began anew
+ *	rejections		{ reason: number }, of what was refused
+ *	last_contact		"2024-05-06T07:08:09Z", or null
+ *	last_contact_age_s	when written
+ *	written			likewise
+ *	service			what the component adds
  *
  * It is replaced as a whole, at most once a second, and is left behind at the end, for the
  * reason of the end is worth knowing.
  */
+// clang-format on
 #include "guest/ic_daemons/daemon_internal.h"
 
 #include "packaging/version.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define GAP_MS	   1000u  /* between two writes */
-#define CONTACT_MS 10000u /* until mere contact is worth a write */
+#define GAP_MS		  1000u	 /* between two writes */
+#define CONTACT_MS	  10000u /* until mere contact is worth a write */
+#define CONTACT_LATEST_MS 15000u /* and until it is worth waking up for */
+
+#define NAME_BYTES 96u
+#define MADE_BYTES (NAME_BYTES + 24u)
 
 static json_t *count(uint64_t value)
 {
@@ -149,18 +160,35 @@ static int whole_write(int fd, const char *text, size_t len)
 	return 0;
 }
 
+/*
+ * A new file beside `name`; its name goes to `made`. Always the same, so that one that was left is
+ * found again; but the folder is other users', too, who may have taken that.
+ */
+static int file_make(int dir_fd, const char *name, char made[MADE_BYTES])
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	uint64_t random;
+	snprintf(made, MADE_BYTES, ".%s.new", name);
+	(void)unlinkat(dir_fd, made, 0);
+	int fd = openat(dir_fd, made, flags, 0644);
+	if (fd >= 0 || errno != EEXIST)
+		return fd >= 0 ? fd : -errno;
+	if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+		return -EIO;
+	snprintf(made, MADE_BYTES, ".%s.%016" PRIx64, name, random);
+	fd = openat(dir_fd, made, flags, 0644);
+	return fd >= 0 ? fd : -errno;
+}
+
 static int replace(struct daemon *daemon, const char *text)
 {
 	const int dir_fd = daemon->status.dir_fd;
-	char name[96];
-	char made[112];
+	char name[NAME_BYTES];
+	char made[MADE_BYTES];
 	snprintf(name, sizeof name, "%s.json", daemon->component->stem);
-	snprintf(made, sizeof made, ".%s.new", name);
-	(void)unlinkat(dir_fd, made, 0);
-	const int fd = openat(
-		dir_fd, made, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	const int fd = file_make(dir_fd, name, made);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	int error = whole_write(fd, text, strlen(text));
 	if (close(fd) != 0 && error == 0)
 		error = -errno;
@@ -222,8 +250,10 @@ void daemon_status_contact(struct daemon *daemon)
 	status->contact_unix_s = (int64_t)time(NULL);
 	if (is_first)
 		daemon_status_touch(daemon);
+	else if (status->contact_ms - status->written_ms >= CONTACT_MS)
+		daemon_status_write(daemon); /* as long as we are awake */
 	else
-		write_in(daemon, CONTACT_MS);
+		write_in(daemon, CONTACT_LATEST_MS);
 }
 
 void daemon_quiet(struct daemon *daemon, bool is_quiet)
@@ -241,5 +271,13 @@ void daemon_status_close(struct daemon *daemon)
 		return;
 	daemon_status_write(daemon);
 	close(daemon->status.dir_fd);
+	daemon->status.dir_fd = -1;
+}
+
+void daemon_status_disown(struct daemon *daemon)
+{
+	daemon_timer_clear(daemon, &daemon->status.timer);
+	if (daemon->status.dir_fd >= 0)
+		close(daemon->status.dir_fd);
 	daemon->status.dir_fd = -1;
 }

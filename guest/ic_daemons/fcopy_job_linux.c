@@ -65,6 +65,11 @@ static void on_work(void *arg)
 static void on_idle(void *ctx)
 {
 	struct fcopy_job *job = ctx;
+	if (job->ic->is_pending) {
+		/* It is the host that waits, for our disk: it must have its answer. */
+		daemon_timer_set(job->daemon, &job->idle, FCOPY_IDLE_MS, on_idle, job);
+		return;
+	}
 	daemon_log(LOG_WARNING,
 		"the host has sent nothing for %u s: the copy of \"%s\" is given up",
 		FCOPY_IDLE_MS / 1000u, job->last.name);

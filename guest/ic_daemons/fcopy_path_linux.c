@@ -6,28 +6,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define DIRECTORY_MODE 0755
 
-/* Its glibc has no wrapper. EAGAIN: renames went on beside it; a few times is enough. */
-static int open_step(int from, const char *name, uint64_t resolve)
+/*
+ * One component. (openat2 could take a whole path, but systemd's RestrictSUIDSGID= takes that call
+ * away from the service.) EINTR: a few times is enough.
+ */
+static int open_step(int from, const char *name)
 {
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve,
-	};
+	struct stat st;
 	for (unsigned i = 0;; i++) {
-		const long fd = syscall(SYS_openat2, from, name, &how, sizeof how);
+		const int fd = openat(from, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
-			return (int)fd;
-		if ((errno != EAGAIN && errno != EINTR) || i == 100)
-			return errno == EPERM ? -EACCES : -errno;
+			return fd;
+		if (errno != EINTR || i == 100)
+			break;
 	}
+	const int error = errno;
+	if (error == ENOTDIR && fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISLNK(st.st_mode))
+		return -ELOOP;
+	return error == EPERM ? -EACCES : -error;
 }
 
 /* The next component of *rest, which moves behind it: its length, 0 at the end. */
@@ -67,29 +70,34 @@ static int step(int from, const char *component, size_t bytes, bool creates)
 	if (bytes <= NAME_MAX) {
 		memcpy(name, component, bytes);
 		name[bytes] = '\0';
-		fd = open_step(from, name, RESOLVE_BENEATH);
+		fd = open_step(from, name);
 		if (fd == -ENOENT && creates) {
 			if (mkdirat(from, name, DIRECTORY_MODE) != 0 && errno != EEXIST)
 				fd = errno == EPERM ? -EACCES : -errno;
 			else
-				fd = open_step(from, name, RESOLVE_BENEATH);
+				fd = open_step(from, name);
 		}
 	}
 	close(from);
 	return fd;
 }
 
-static int walk(const char *root, const char *rest, bool creates)
+/* Down from `fd`, which is closed. */
+static int descend(int fd, const char *path, bool creates)
 {
 	const char *component;
-	int fd = open_step(AT_FDCWD, root, 0);
 	while (fd >= 0) {
-		const size_t bytes = component_next(&rest, &component);
+		const size_t bytes = component_next(&path, &component);
 		if (bytes == 0)
 			break;
 		fd = step(fd, component, bytes, creates);
 	}
 	return fd;
+}
+
+static int walk(const char *root, const char *rest, bool creates)
+{
+	return descend(descend(open_step(AT_FDCWD, "/"), root, false), rest, creates);
 }
 
 int fcopy_path_open(const struct fcopy_file_config *config, const char *path, bool creates)

@@ -219,7 +219,7 @@ static const struct fcopy_ic_ops ops = {
 	.reply = reply,
 };
 
-static const char *const system_calls[] = {"openat2", "openat", "open", "mkdirat", "mkdir",
+static const char *const system_calls[] = {"openat", "open", "mkdirat", "mkdir",
 	"linkat", "unlinkat", "unlink", "renameat", "renameat2", "fallocate", "ftruncate", "fchmod",
 	"fsync", "fdatasync", "sync_file_range", "pwrite64", "newfstatat", "fstat", "fstatfs",
 	"statfs", "getrandom", NULL};

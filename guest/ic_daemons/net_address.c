@@ -109,7 +109,7 @@ static bool parse_ipv6(const char *text, uint8_t out[16])
 {
 	uint8_t bytes[16] = {0};
 	unsigned at = 0;
-	unsigned gap = 16; /* where "::" stands; 16: nowhere */
+	unsigned gap = 17; /* where "::" stands; 17: nowhere */
 
 	if (text[0] == ':') {
 		if (text[1] != ':')
@@ -118,7 +118,7 @@ static bool parse_ipv6(const char *text, uint8_t out[16])
 	}
 	while (*text != '\0') {
 		if (*text == ':') { /* the second of "::" */
-			if (gap != 16)
+			if (gap != 17)
 				return false;
 			gap = at;
 			if (*++text == '\0')
@@ -138,10 +138,10 @@ static bool parse_ipv6(const char *text, uint8_t out[16])
 		if (*text++ != ':' || *text == '\0')
 			return false;
 	}
-	if (gap == 16 ? at != 16 : at > 14)
+	if (gap == 17 ? at != 16 : at > 14)
 		return false;
 	memset(out, 0, 16);
-	if (gap == 16) {
+	if (gap == 17) {
 		memcpy(out, bytes, 16);
 	} else {
 		memcpy(out, bytes, gap);

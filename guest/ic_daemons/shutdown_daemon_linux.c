@@ -61,7 +61,17 @@ static void hook_run(
 		daemon_log(LOG_WARNING, "%s ended with status %d: %s", hook, status, output);
 }
 
-/* A hook cannot stop it: the host was promised. */
+/* As shutdown_order_describe() makes it: all users' terminals will show it. */
+static bool message_is_good(const char message[sizeof((struct request *)0)->message])
+{
+	const char *end = memchr(message, '\0', sizeof((struct request *)0)->message);
+	for (const char *c = message; end != NULL && c < end; c++)
+		if (*c < ' ' || *c >= 0x7F)
+			return false;
+	return end != NULL;
+}
+
+/* A hook cannot stop it: the host was promised. Who asks is judged anew: it is less trusted. */
 static ssize_t serve(
 	void *ctx, const void *bytes, size_t len, void *reply, size_t reply_max, int *fd)
 {
@@ -72,9 +82,10 @@ static ssize_t serve(
 	if (len != sizeof request || reply_max < TEXT_SHOWN_BYTES)
 		return -EINVAL;
 	memcpy(&request, bytes, sizeof request);
-	if (request.action >= SHUTDOWN_ACTION_COUNT ||
-		memchr(request.message, '\0', sizeof request.message) == NULL)
+	if (request.action >= SHUTDOWN_ACTION_COUNT || !message_is_good(request.message))
 		return -EINVAL;
+	if ((shutdown->allowed & SHUTDOWN_IC_CAN(request.action)) == 0)
+		return -EPERM;
 	for (unsigned i = 0; i < shutdown->hook_count; i++)
 		hook_run(shutdown, shutdown->hooks[i], &request);
 	if (request.is_process) {

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LOOK_MS		  60000u /* how often other keepers of the clock are looked for */
+#define LOOK_MS		  60000u /* for so long it is known who else keeps the clock */
 #define MS_PER_100NS	  10000
 #define STEP_MS_MAX	  500u
 #define STEP_MS_MIN	  1u
@@ -79,9 +79,31 @@ static void order_carry_out(struct timesync_daemon *timesync, const struct time_
 	timesync->complained_errno = -error;
 }
 
+/* All processes are gone through: not for its own sake, but when a clock may be set. */
+static void look(struct timesync_daemon *timesync)
+{
+	const char *other = time_others_find(timesync->proc);
+	if (other != timesync->other) {
+		if (other != NULL)
+			daemon_log(LOG_NOTICE, "%s keeps the clock: it is left alone%s", other,
+				timesync->set == TIMESYNC_SET_ALWAYS ? " by nobody, because of "
+								       "--set-anyway"
+				: timesync->has_shm		     ? ", and offered samples"
+								     : "; see --shm");
+		else
+			daemon_log(
+				LOG_NOTICE, "%s does not keep the clock any more", timesync->other);
+		timesync->other = other;
+		daemon_status_touch(timesync->daemon);
+	}
+	timesync->looked_ms = daemon_now_ms();
+}
+
 static void on_sample(void *ctx, const struct timesync_sample *sample)
 {
 	struct timesync_daemon *timesync = ctx;
+	if (daemon_now_ms() - timesync->looked_ms >= LOOK_MS)
+		look(timesync);
 	const uint64_t now = time_clock_now_100ns(&timesync->clock);
 	time_shm_write(&timesync->shm, sample->utc_100ns, now, sample->leap);
 	time_policy_judge(&timesync->policy, sample, now, &timesync->last);
@@ -102,26 +124,6 @@ static const struct timesync_ic_ops ic_ops = {
 };
 
 /* ---- component ----------------------------------------------------------- */
-
-static void look(void *ctx)
-{
-	struct timesync_daemon *timesync = ctx;
-	const char *other = time_others_find(timesync->proc);
-	if (other != timesync->other) {
-		if (other != NULL)
-			daemon_log(LOG_NOTICE, "%s keeps the clock: it is left alone%s", other,
-				timesync->set == TIMESYNC_SET_ALWAYS ? " by nobody, because of "
-								       "--set-anyway"
-				: timesync->has_shm		     ? ", and offered samples"
-								     : "; see --shm");
-		else
-			daemon_log(
-				LOG_NOTICE, "%s does not keep the clock any more", timesync->other);
-		timesync->other = other;
-		daemon_status_touch(timesync->daemon);
-	}
-	daemon_timer_set(timesync->daemon, &timesync->look_timer, LOOK_MS, look, timesync);
-}
 
 static int start(void *ctx, struct daemon *daemon)
 {
@@ -162,7 +164,7 @@ static void on_transport(void *ctx, enum daemon_transport transport)
 static void stop(void *ctx, struct daemon *daemon)
 {
 	struct timesync_daemon *timesync = ctx;
-	daemon_timer_clear(daemon, &timesync->look_timer);
+	(void)daemon;
 	time_shm_close(&timesync->shm);
 }
 

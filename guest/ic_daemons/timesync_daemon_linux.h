@@ -36,9 +36,9 @@ struct timesync_daemon {
 	struct time_shm shm;
 	struct time_reference reference; /* where the transport does not tell the time */
 	struct daemon *daemon;
-	struct daemon_timer look_timer;
-	const char *proc;  /* "/proc" but in tests */
-	const char *other; /* who else keeps the clock; NULL: nobody */
+	uint64_t looked_ms; /* when other keepers of the clock were looked for */
+	const char *proc;   /* "/proc" but in tests */
+	const char *other;  /* who else keeps the clock; NULL: nobody */
 	enum timesync_set set;
 	bool has_shm;
 	unsigned shm_unit;

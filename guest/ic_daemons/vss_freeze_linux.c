@@ -113,15 +113,27 @@ static bool thaw(struct vss_slot *slot, const struct vss_freeze_ops *ops)
 	return true;
 }
 
-size_t vss_thaw_all(struct vss_board *board, const struct vss_freeze_ops *ops)
+static size_t thaw_those(
+	struct vss_board *board, const struct vss_freeze_ops *ops, enum vss_slot_state state)
 {
 	size_t failures = 0;
 	for (size_t i = board->count; i-- > 0;) {
 		struct vss_slot *slot = &board->slots[i];
-		const int state = atomic_load(&slot->state);
-		if (state == VSS_SLOT_FROZEN || state == VSS_SLOT_TRYING)
+		if (atomic_load(&slot->state) == (int)state)
 			failures += !thaw(slot, ops);
 	}
+	return failures;
+}
+
+/*
+ * The kernel lets a thaw wait while that file system is being frozen, for ever if its disk is
+ * stuck: then whatever is frozen besides would stay so. Whoever is freezing it sees to it.
+ */
+size_t vss_thaw_all(struct vss_board *board, const struct vss_freeze_ops *ops)
+{
+	size_t failures = thaw_those(board, ops, VSS_SLOT_FROZEN);
+	if (atomic_load(&board->is_done))
+		failures += thaw_those(board, ops, VSS_SLOT_TRYING);
 	return failures;
 }
 

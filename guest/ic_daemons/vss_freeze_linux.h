@@ -72,8 +72,8 @@ void vss_board_destroy(struct vss_board *board);
 bool vss_freeze_all(struct vss_board *board, const struct vss_freeze_ops *ops);
 
 /*
- * Thaw, last to first, all that this board has frozen or may have. May be called again, and by
- * both. Returns how many could not be thawed.
+ * Thaw, last to first, all that this board has frozen; and once it is done, what its freezer died
+ * at. May be called again, and by both. Returns how many could not be thawed.
  */
 size_t vss_thaw_all(struct vss_board *board, const struct vss_freeze_ops *ops);
 

@@ -67,6 +67,7 @@ struct vss_keeper_options {
 	bool is_config_demanded;
 	const char *below;	   /* see vss_plan_make(); or NULL */
 	unsigned watchdog_seconds; /* 0: as configured */
+	unsigned thaw_wait_ms;	   /* of vss_show_thaw_all(), for one file system; 0: 10 s */
 };
 
 /*

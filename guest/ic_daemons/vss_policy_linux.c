@@ -266,7 +266,9 @@ static void visit_below(struct work *work, const struct vss_mount *mount, unsign
 	char path[PATH_MAX];
 	unsigned major = mount->major;
 	unsigned minor = mount->minor;
-	if (major == 0 && !work->stack->device(work->stack->ctx, mount->source, &major, &minor))
+	/* The source of a program's file system is whatever its user says: not to be looked at. */
+	if (major == 0 && (is_fuse(mount->type) || !work->stack->device(work->stack->ctx,
+							   mount->source, &major, &minor)))
 		return;
 	for (unsigned n = 0; n < VSS_BACKING_FILES_MAX; n++) {
 		if (!work->stack->backing_file(

@@ -5,11 +5,15 @@
 #include "guest/ic_daemons/vss_show_linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define CELL_BYTES 128
+#define CELL_BYTES   128
+#define THAW_WAIT_MS 10000u
 
 /* Text for a terminal: no control characters, and not endless. */
 static const char *cell(const char *text, char out[CELL_BYTES])
@@ -100,13 +104,38 @@ int vss_show_plan(
 	return status;
 }
 
-static int entry_thaw(const struct vss_keeper_ops *ops, const struct vss_mount *mount)
+static int entry_thaw_here(const struct vss_keeper_ops *ops, const struct vss_mount *mount)
 {
 	const int fd = ops->open(mount);
 	if (fd < 0)
 		return fd;
 	const int result = ops->freeze->thaw(ops->freeze->ctx, fd);
 	close(fd);
+	return result;
+}
+
+/* In a process of its own: one whose disk is stuck keeps it for ever, and must not keep us. */
+static int entry_thaw(
+	const struct vss_keeper_ops *ops, const struct vss_mount *mount, unsigned wait_ms)
+{
+	int pair[2];
+	int result = -ETIMEDOUT;
+	if (pipe2(pair, O_CLOEXEC) != 0)
+		return entry_thaw_here(ops, mount);
+	const pid_t pid = fork();
+	if (pid == 0) {
+		result = entry_thaw_here(ops, mount);
+		_exit(write(pair[1], &result, sizeof result) == (ssize_t)sizeof result ? 0 : 1);
+	}
+	close(pair[1]);
+	struct pollfd wait = {.fd = pair[0], .events = POLLIN};
+	if (pid < 0)
+		result = entry_thaw_here(ops, mount);
+	else if (poll(&wait, 1, (int)wait_ms) > 0 &&
+		 (read(pair[0], &result, sizeof result) != (ssize_t)sizeof result ||
+			 waitpid(pid, NULL, 0) != pid))
+		result = -EIO;
+	close(pair[0]);
 	return result;
 }
 
@@ -121,6 +150,8 @@ static int results_print(
 			fprintf(out, "%s: thawed\n", name);
 		else if (results[i] == -EINVAL || results[i] == -EOPNOTSUPP)
 			fprintf(out, "%s: was not frozen\n", name);
+		else if (results[i] == -ETIMEDOUT)
+			fprintf(out, "%s: does not answer\n", name);
 		else
 			fprintf(out, "%s: %s\n", name, strerror(-results[i]));
 		if (results[i] != 0 && results[i] != -EINVAL && results[i] != -EOPNOTSUPP &&
@@ -142,7 +173,8 @@ int vss_show_thaw_all(
 		return 1;
 	int *results = calloc(plan.order_count + 1, sizeof *results);
 	for (size_t i = plan.order_count; results != NULL && i-- > 0;)
-		results[i] = entry_thaw(ops, &mounts.at[plan.order[i].mount]);
+		results[i] = entry_thaw(ops, &mounts.at[plan.order[i].mount],
+			options->thaw_wait_ms != 0 ? options->thaw_wait_ms : THAW_WAIT_MS);
 	if (results != NULL)
 		status = results_print(out, &mounts, &plan, results);
 	free(results);

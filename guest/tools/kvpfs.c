@@ -7,10 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -168,13 +172,30 @@ static void on_fuse_log(enum fuse_log_level level, const char *format, va_list a
 	fuse_words[strcspn(fuse_words, "\n")] = '\0';
 }
 
+/* Is the directory the root of a FUSE mount, such as another kvpfs? */
+static bool is_mounted(const char *path, const struct stat *state)
+{
+	char above[PATH_MAX];
+	struct stat parent;
+	struct statfs system;
+	const int n = snprintf(above, sizeof above, "%s/..", path);
+	return n > 0 && (size_t)n < sizeof above && stat(above, &parent) == 0 &&
+	       parent.st_dev != state->st_dev && statfs(path, &system) == 0 &&
+	       system.f_type == FUSE_SUPER_MAGIC;
+}
+
 static bool mount_point_is_directory(const char *path)
 {
 	struct stat state;
 	if (path == NULL)
 		return false;
-	if (stat(path, &state) == 0 && S_ISDIR(state.st_mode))
-		return true;
+	if (stat(path, &state) == 0 && S_ISDIR(state.st_mode)) {
+		if (!is_mounted(path, &state))
+			return true;
+		complain("%s: something is mounted there already; end it first: fusermount3 -u %s",
+			path, path);
+		return false;
+	}
 	if (errno == ENOTCONN)
 		complain("%s: a mount of a program that has died is there; remove it: "
 			 "fusermount3 -u %s",

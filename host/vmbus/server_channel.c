@@ -11,6 +11,13 @@
 
 /* ---- opening ---- */
 
+/* Well-known ids, whether this host listens there or not. */
+static bool is_reserved_id(uint32_t connection_id)
+{
+	return connection_id <= VMBUS_CONNECTION_MESSAGE_MULTI_CLIENT ||
+	       connection_id == VMBUS_CONNECTION_MESSAGE_REDIRECT;
+}
+
 static enum vmbus_rejection open_check(const struct vmbus_server *s, const struct server_channel *c,
 	uint16_t gpadl, struct vmbus_server_open *open)
 {
@@ -24,7 +31,8 @@ static enum vmbus_rejection open_check(const struct vmbus_server *s, const struc
 	if (r->target_vp != VMBUS_TARGET_VP_NONE && r->target_vp >= s->config.vp_count)
 		return VMBUS_REJECTION_TARGET_VP;
 	/* flag 0 belongs to the interrupt page, and guests use flags as table indices */
-	if (r->event_flag == 0 || r->event_flag >= VMBUS_EVENT_FLAG_COUNT)
+	if (r->event_flag == 0 || r->event_flag >= VMBUS_EVENT_FLAG_COUNT ||
+		is_reserved_id(r->connection_id))
 		return VMBUS_REJECTION_SIGNAL_PARAMETERS;
 	open->relid = c->relid;
 	open->target_vp = r->target_vp;

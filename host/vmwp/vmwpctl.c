@@ -126,14 +126,15 @@ static const struct verb verbs[] = {
 		TAKES_OVERWRITE, NULL, vmwpctl_fcopy},
 	{"detach", "", "take a device away; --target, --controller, --lun", 0, TAKES_ADDRESS,
 		build_detach, NULL},
-	{"heartbeat", "", "whether the guest answers", 0, 0, build_nothing, NULL},
+	{"heartbeat", "", "whether the guest answers; --watch", 0, TAKES_WATCH | TAKES_PERIOD, NULL,
+		vmwpctl_heartbeat},
 	{"help", "", "the commands that the worker knows", 0, 0, build_nothing, NULL},
 	{"hibernate", "", "ask the guest to hibernate; --force --reason", 0, POWER_OPTIONS,
 		build_power, NULL},
 	{"ip", "get MAC|set GUID", "addresses of an adapter in the guest", OPERANDS_ITS_OWN,
 		TAKES_NETWORK | ASKS_GUEST, NULL, vmwpctl_ip},
-	{"kvp", "get KEY|set KEY VALUE|delete KEY|list|watch",
-		"named values that are kept in the guest; --pool", OPERANDS_ITS_OWN,
+	{"kvp", "get|set|delete|list|watch", "named values that are kept in the guest; see below",
+		OPERANDS_ITS_OWN,
 		TAKES_POOL | TAKES_TYPE | TAKES_DIRECT | TAKES_PERIOD | ASKS_GUEST, NULL,
 		vmwpctl_kvp},
 	{"reboot", "", "ask the guest to restart; --force --reason", 0, POWER_OPTIONS, build_power,
@@ -166,6 +167,7 @@ enum {
 	OPTION_TYPE,
 	OPTION_DIRECT,
 	OPTION_PERIOD,
+	OPTION_WATCH,
 	OPTION_ADDRESS,
 	OPTION_GATEWAY,
 	OPTION_DNS,
@@ -189,6 +191,7 @@ static const struct option long_options[] = {
 	{"type", required_argument, NULL, OPTION_TYPE},
 	{"direct", no_argument, NULL, OPTION_DIRECT},
 	{"period", required_argument, NULL, OPTION_PERIOD},
+	{"watch", no_argument, NULL, OPTION_WATCH},
 	{"address", required_argument, NULL, OPTION_ADDRESS},
 	{"gateway", required_argument, NULL, OPTION_GATEWAY},
 	{"dns", required_argument, NULL, OPTION_DNS},
@@ -210,7 +213,7 @@ static void help_print(void)
 	for (size_t i = 0; i < VERB_COUNT; i++) {
 		char left[40];
 		snprintf(left, sizeof left, "%s %s", verbs[i].name, verbs[i].operands);
-		printf("  %-22s %s\n", left, verbs[i].help);
+		printf("  %-30s %s\n", left, verbs[i].help);
 	}
 	printf("\n"
 	       "  --controller N         storage controller, 0 to %u (0 if not given)\n"
@@ -221,8 +224,9 @@ static void help_print(void)
 	       "  --reason TEXT          why, for people in the guest\n"
 	       "  --pool POOL            kvp: external, guest, auto or auto-external\n"
 	       "  --type TYPE            kvp set: string (if not given), expand, u32 or u64\n"
-	       "  --direct               kvp get: by one GET, to which Linux gives no value\n"
-	       "  --period SECONDS       kvp watch: how often to look (5 if not given)\n"
+	       "  --direct               kvp get: by one GET, which Linux answers cut short\n"
+	       "  --watch                heartbeat: stay, and print a line for each change\n"
+	       "  --period SECONDS       how often to look: kvp watch (5), heartbeat --watch (1)\n"
 	       "  --address ADDRESS/BITS, --gateway ADDRESS, --dns ADDRESS, --dhcp on|off\n"
 	       "                         ip set; the first three as often as needed\n"
 	       "  --overwrite            copy: replace a file that exists in the guest\n"
@@ -236,6 +240,8 @@ static void help_print(void)
 	       "\n"
 	       "backup run [--image-copy DIR] [-- COMMAND...] freezes the guest's file systems,\n"
 	       "copies the images, runs the command, and thaws whatever happens.\n"
+	       "kvp get KEY, set KEY VALUE, delete KEY, list, watch: each needs --pool.\n"
+	       "copy: a PATH that ends with / is a directory, and the file keeps its name.\n"
 	       "\n"
 	       "Exit status: 0 done, 1 refused or not reached, 2 wrong usage.\n"
 	       "\n"
@@ -312,6 +318,9 @@ static int option_take(int option, struct arguments *out)
 		return 0;
 	case OPTION_PERIOD:
 		return number_parse("period", optarg, 1, TIMEOUT_MAX_S, &out->period_s);
+	case OPTION_WATCH:
+		out->is_watching = true;
+		return 0;
 	case OPTION_ADDRESS:
 		return list_add("address", &out->addresses);
 	case OPTION_GATEWAY:
@@ -430,6 +439,7 @@ static int verb_check(const struct verb *verb, const struct arguments *arguments
 		{TAKES_TYPE, "type", arguments->type != NULL},
 		{TAKES_DIRECT, "direct", arguments->is_direct},
 		{TAKES_PERIOD, "period", arguments->period_s != NUMBER_NOT_GIVEN},
+		{TAKES_WATCH, "watch", arguments->is_watching},
 		{TAKES_NETWORK, "address", arguments->addresses.count > 0},
 		{TAKES_NETWORK, "gateway", arguments->gateways.count > 0},
 		{TAKES_NETWORK, "dns", arguments->dns.count > 0},

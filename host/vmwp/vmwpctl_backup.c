@@ -8,7 +8,7 @@
  */
 #include "host/vmwp/vmwpctl_internal.h"
 
-#include "host/vmwp/vmwpctl_copy.h"
+#include "host/vmwp/vmwpctl_images.h"
 
 #include <errno.h>
 #include <spawn.h>

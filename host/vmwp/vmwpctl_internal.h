@@ -4,8 +4,8 @@
  * conversation with a worker.
  *
  *	vmwpctl.c	options, the table of verbs, main
- *	vmwpctl_backup.c, vmwpctl_fcopy.c, vmwpctl_kvp.c
- *			verbs that are a conversation: backup, copy, kvp and ip
+ *	vmwpctl_backup.c, vmwpctl_fcopy.c, vmwpctl_heartbeat.c, vmwpctl_kvp.c
+ *			verbs that are a conversation: backup, copy, heartbeat, kvp and ip
  *	vmwpctl_talk.c	one line to the worker, one answer
  *
  * Messages go to stderr where the mistake is found; what is returned is an exit status.
@@ -58,6 +58,7 @@ struct arguments {
 	bool is_forced;
 	bool is_direct;
 	bool is_json;
+	bool is_watching;
 	bool overwrites;
 	bool creates_dirs;
 };
@@ -74,8 +75,9 @@ enum {
 	TAKES_TYPE = 256,
 	TAKES_DIRECT = 512,
 	TAKES_PERIOD = 1024,
-	TAKES_NETWORK = 2048,	   /* --address, --gateway, --dns, --dhcp */
-	TAKES_BACKUP = 4096,	   /* --limit, --image-copy */
+	TAKES_NETWORK = 2048, /* --address, --gateway, --dns, --dhcp */
+	TAKES_BACKUP = 4096,  /* --limit, --image-copy */
+	TAKES_WATCH = 1 << 13,
 	TAKES_OVERWRITE = 1 << 16, /* and --create-dirs */
 	TAKES_ADDRESS = TAKES_CONTROLLER | TAKES_TARGET | TAKES_LUN,
 };
@@ -121,6 +123,9 @@ int vmwpctl_backup(const struct arguments *arguments);
 
 /* The verb "copy"; vmwpctl_fcopy.c. */
 int vmwpctl_fcopy(const struct arguments *arguments);
+
+/* The verb "heartbeat"; vmwpctl_heartbeat.c. */
+int vmwpctl_heartbeat(const struct arguments *arguments);
 
 /* The verbs "kvp" and "ip"; vmwpctl_kvp.c. */
 int vmwpctl_kvp(const struct arguments *arguments);

@@ -162,6 +162,7 @@ static void on_client_gone(void *ctx, uint64_t connection)
 {
 	worker_backup_client_gone(ctx, connection);
 	worker_copy_client_gone(ctx, connection);
+	worker_kvp_client_gone(ctx, connection);
 }
 
 static int step_control_socket(struct worker *worker)

@@ -45,7 +45,7 @@ static void say_why_not(const struct worker *worker, int result, struct control_
 	const char *why;
 	switch (result) {
 	case -EBUSY:
-		why = "another copy is under way: wait for its end, or see \"copy-status\"";
+		why = "another copy is under way: wait for its end";
 		break;
 	case -EAGAIN:
 		why = "the guest answers nothing at present: try again later";
@@ -97,7 +97,7 @@ static void say_refused(
 	if (end->state == FCOPY_STATE_STARTING)
 		control_error_set(error,
 			"copy: the guest refuses, with status 0x%08x: its directory '%s' may be "
-			"missing (--create-dirs), or no daemon serve the copy in it (vmic-fcopy, "
+			"missing (--create-dirs), or no daemon in it serves the copy (vmic-fcopy, "
 			"hv_fcopy_daemon); its log may say why",
 			end->status, copy->path);
 	else

@@ -107,7 +107,7 @@ static void publish_next(struct worker_kvp *kvp)
 		kvp->publish_failures++;
 	}
 	kvp->is_publishing = false;
-	if (kvp->publish_failures > 0)
+	if (kvp->publish_failures > 0 && log_limit_take(&kvp->publish_limit, loop_now_ns()))
 		log_warning("kvp: %u of the host's own pairs did not reach the guest",
 			kvp->publish_failures);
 }
@@ -487,4 +487,19 @@ json_t *worker_ip_command(void *ctx, const struct control_ip *what, struct contr
 	}
 	request_start(request, what->timeout_s, ticket, error);
 	return NULL;
+}
+
+/* Else a guest that never comes to the end of a pool could keep all of them. */
+void worker_kvp_client_gone(struct worker *worker, uint64_t connection)
+{
+	struct worker_kvp *kvp = &worker->services.kvp;
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		struct worker_kvp_request *request = &kvp->requests[i];
+		if (!request->is_used || request->ticket.connection != connection)
+			continue;
+		struct control_ticket ticket = request->ticket;
+		kvp_provider_cancel(&kvp->kvp, &request->job);
+		request_free(request);
+		control_socket_answer(worker->control, &ticket, NULL, &(struct control_error){0});
+	}
 }

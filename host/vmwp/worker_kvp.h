@@ -11,6 +11,7 @@
 #define HOST_VMWP_WORKER_KVP_H
 
 #include "host/vmwp/control_socket.h"
+#include "host/vmwp/log.h"
 #include "host/vsp/kvp_provider.h"
 
 struct worker;
@@ -32,6 +33,7 @@ struct worker_kvp {
 	unsigned publish_next;
 	unsigned publish_failures; /* since the guest agreed */
 	bool is_publishing;
+	struct log_limit publish_limit; /* a guest can refuse them as often as it likes */
 };
 
 _Static_assert(CONTROL_CLIENTS_MAX + 1 <= LIMIT_KVP_JOBS, "there is a job for each of them");
@@ -47,5 +49,8 @@ json_t *worker_kvp_command(void *ctx, const struct control_kvp *what, struct con
 	struct control_error *error);
 json_t *worker_ip_command(void *ctx, const struct control_ip *what, struct control_ticket *ticket,
 	struct control_error *error);
+
+/* A control client has gone: nobody waits for what it asked for. */
+void worker_kvp_client_gone(struct worker *worker, uint64_t connection);
 
 #endif

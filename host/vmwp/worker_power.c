@@ -41,8 +41,8 @@ const char *worker_service_why_not(const struct ic_provider *provider, int error
 	case IC_HOST_FAILED:
 		return "the guest broke the service's rules, so it is off until it opens it again";
 	default:
-		return "the guest does not run this service: load hv_utils in it, or see "
-		       "\"services\"";
+		return "the guest does not run this service: load hv_utils in it or start its "
+		       "vmic daemon, or see \"services\"";
 	}
 }
 

@@ -367,6 +367,8 @@ int vss_vsp_thaw(struct vss_vsp *vsp, uint64_t now_ns)
 	const int error = send(vsp, VSS_THAW, VSS_ANSWER_MS * NS_PER_MS, now_ns);
 	if (error != 0)
 		return error;
+	/* It is as good as one that is owed, whose next try may be due before the answer. */
+	ic_session_wake(&vsp->session, IC_SESSION_NEVER);
 	vsp->report = (struct vss_report){.operation = VSS_THAW};
 	vsp->frozen_at = now_ns;
 	vsp->thaw_tries = 1;

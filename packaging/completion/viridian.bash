@@ -52,6 +52,8 @@ _viridian_value() { # program, option
 	vmic-heartbeat:--state) _viridian_words "unknown healthy critical stopped" ;;
 	vmic-shutdown:--allow) _viridian_words "poweroff restart hibernate" ;;
 	vmic-shutdown:--run) _viridian_files ;;
+	hvconform:--host) _viridian_words "loopback" ;;
+	hvconform:--vmwp | hvconform:--json | hvconform:--junit) _viridian_files ;;
 	*:--sysfs | *:--proc | *:--run | *:--status-dir | *:--pools | *:--root | *:--below | \
 		*:--image-copy) _viridian_folders ;;
 	*:--disk | *:--dvd | *:--kernel | *:--initrd | *:--emulated-disk | *:--guest | *:--control | \
@@ -90,7 +92,7 @@ _viridian_operand() { # program, operands that stand before
 	shift
 	count=$#
 	case $program in
-	vmwp | hvbench | vmbusctl)
+	vmwp | hvbench | hvconform | vmbusctl)
 		if [ "$count" = 0 ]; then
 			_viridian_words "$(_viridian_verbs "$program")"
 		elif [[ $program:$1 = vmbusctl:*bind ]]; then
@@ -145,5 +147,5 @@ _viridian() {
 	fi
 }
 
-complete -F _viridian hvbench kvpfs lsvmbus vmbusctl vmic-fcopy vmic-heartbeat vmic-kvp vmic-shutdown \
+complete -F _viridian hvbench hvconform kvpfs lsvmbus vmbusctl vmic-fcopy vmic-heartbeat vmic-kvp vmic-shutdown \
 	vmic-timesync vmic-vss vmwp vmwpctl vsc-disk

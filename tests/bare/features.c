@@ -91,6 +91,7 @@ static void leaves_read(void *ctx)
 	(void)test_read(HV_X64_MSR_VP_INDEX, &leaves->index);
 }
 
+/* R-CPUID-029, R-CPUID-030. */
 static void cpuid_same_everywhere(void)
 {
 	static struct leaves first, other;
@@ -117,6 +118,7 @@ static void cpuid_same_everywhere(void)
 		skip("P29: VP indices", "AccessVpIndex is not promised");
 }
 
+/* R-CPUID-026, R-CPUID-027. */
 static void cpuid_consistency(void)
 {
 	const struct winhv_identity *id = &bare.vps[0].hv.identity;
@@ -415,6 +417,7 @@ static void direct_bit(void)
 		"P5, P6: the direct mode bit sticks only if promised", "read 0x%lx", value);
 }
 
+/* R-TIME-007. */
 static void runtime_and_counter(void)
 {
 	uint64_t first = 0, second = 0;

@@ -86,6 +86,7 @@ static void recommended(const char *name, uint32_t hint, int error, uint16_t sta
 			error, status, hv_status_name(status));
 }
 
+/* R-CPUID-013, R-CPUID-014, R-CPUID-017. */
 static void calls_recommended(struct winhv *hv)
 {
 	const uint32_t ex = HV_RECOMMEND_EX_PROCESSOR_MASKS;
@@ -147,6 +148,7 @@ static void calls_extended(struct winhv *hv)
 	}
 }
 
+/* R-CPUID-024. */
 static void calls_of_start(void)
 {
 	uint8_t *pages = bare_pages(2);

@@ -377,6 +377,7 @@ static void do_action(struct fuzz *fuzz, enum action action)
 	}
 }
 
+/* R-HYP-001. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz fuzz = {.in = cursor_over(data, size), .reposts = 16};

@@ -433,6 +433,7 @@ static void world_end(struct world *world)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* R-ROB-002. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const actions[])(struct world * world, struct input * input) = {act_command,

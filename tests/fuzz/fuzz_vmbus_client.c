@@ -395,6 +395,7 @@ static void conclude(struct fuzz *f)
 	check(f);
 }
 
+/* R-ROB-003. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz f;

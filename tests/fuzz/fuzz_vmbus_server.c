@@ -445,6 +445,7 @@ static void finish(struct host *h)
 		REQUIRE(h->devices[i].state == DEVICE_NONE || h->devices[i].state == DEVICE_IDLE);
 }
 
+/* R-ROB-001. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {.data = data, .size = size};

@@ -254,6 +254,15 @@ static void act(struct world *world, struct cursor *input)
 	}
 }
 
+/* Who comes back with a version that has no thaw cannot be told to (R-VSS-006). */
+static void debt_forget(struct world *world)
+{
+	const struct ic_host *ic = &world->host.session.ic;
+	if (ic->state == IC_HOST_READY && world->host.state == VSS_IDLE &&
+		!vss_has_operation(ic->agreement.message, VSS_THAW))
+		world->owes = false;
+}
+
 static void run_pair(struct cursor *input)
 {
 	static struct world world;
@@ -264,6 +273,7 @@ static void run_pair(struct cursor *input)
 	ic_session_on_open(&world.host.session, world.now);
 	for (unsigned i = 0; i < ACTIONS_MAX && cursor_left(input) > 0; i++) {
 		act(&world, input);
+		debt_forget(&world);
 		CHECK(world.ended <= world.asked && world.asked <= world.ended + 1);
 		CHECK(world.host.session.unanswered <= IC_SESSION_UNANSWERED_MAX);
 		CHECK(!world.owes || world.host.state != VSS_IDLE || world.host.is_owed);

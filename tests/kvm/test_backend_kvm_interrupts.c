@@ -319,11 +319,13 @@ static void idle_until_interrupt(bool interrupts_on)
 	rig_destroy(&rig);
 }
 
+/* R-REG-016. */
 static void idle_vp_wakes_with_interrupts_on(void)
 {
 	idle_until_interrupt(true);
 }
 
+/* R-REG-016. */
 static void idle_vp_wakes_with_interrupts_off(void)
 {
 	idle_until_interrupt(false);
@@ -350,6 +352,7 @@ static void idle_vp_is_parked(void)
 #define FLUSHED_ADDRESS 0x40000000u /* the first page of the second GiB */
 #define FLUSHED_TABLE	0x13000u
 
+/* R-HCALL-016. */
 static void flushed_vp_sees_the_new_page(void)
 {
 	struct rig rig;

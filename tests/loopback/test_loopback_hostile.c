@@ -156,6 +156,7 @@ static void guest_cannot_make_the_host_block_in_an_interrupt(void)
 	host_close(&host);
 }
 
+/* R-ROB-004. */
 static void flood_of_signals_is_bounded_work(void)
 {
 	struct host host;

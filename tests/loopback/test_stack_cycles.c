@@ -145,6 +145,7 @@ static void lun_removed_under_io_ends_every_request_and_comes_back(void)
 {
 	struct stack_host host;
 	char attach[256];
+	uint8_t id[STORAGE_ID_BYTES] = {0};
 	const char *const options[] = {"--ram-disk", "1M", NULL};
 	CU_ASSERT_EQUAL_FATAL(stack_host_prepare(&host), 0);
 	const int fd = open(host.image, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -169,6 +170,11 @@ static void lun_removed_under_io_ends_every_request_and_comes_back(void)
 			lun = stack_guest_lun(&guest, 1, 0);
 		}
 		CU_ASSERT_PTR_NOT_NULL_FATAL(lun);
+		if (i == 0)
+			memcpy(id, lun->properties.id, sizeof id);
+		CU_ASSERT_EQUAL(memcmp(lun->properties.id, id, sizeof id), 0); /* R-STOR-039 */
+		CU_ASSERT_NOT_EQUAL(
+			memcmp(stack_guest_lun(&guest, 0, 0)->properties.id, id, sizeof id), 0);
 		reads_run_until_gone(lun, &host);
 	}
 	CU_ASSERT(io_works(&guest, 0, 9)); /* the other disk never noticed */
@@ -247,7 +253,8 @@ static void guests_that_vanish_leave_no_trace(void)
 		}
 	}
 	CU_ASSERT_EQUAL(connected, 300);
-	/* Ten lines in ten seconds of each thing that a guest can make the worker say. */
+	/* R-ROB-005: ten lines in ten seconds of each thing that a guest can make the worker say.
+	 */
 	const unsigned windows = (unsigned)(time(NULL) - began) / 10 + 2;
 	CU_ASSERT(log_lines(&host) <= 10 + windows * 30);
 	CU_ASSERT_EQUAL_FATAL(stack_guest_connect(&guest, host.guest_socket), 0);

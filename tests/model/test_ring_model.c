@@ -346,6 +346,7 @@ DEFECT_TEST(old_read_index_in_the_empty_test_is_noticed, "old out in the empty t
 DEFECT_TEST(old_mask_is_noticed, "old mask", EXPLORER_NO_LOAD, RING_SITE_WRITE_MASK)
 DEFECT_TEST(old_pending_size_is_noticed, "old pending", EXPLORER_NO_LOAD, RING_SITE_READ_PENDING)
 
+/* R-RING-036. */
 static void reader_that_publishes_but_never_flushes_is_noticed(void)
 {
 	static const struct habits broken = {

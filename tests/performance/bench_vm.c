@@ -83,6 +83,16 @@ static const struct row {
 		OF(FAST, READ1_VM_EXITS), OF(ATA_DMA, READ1_VM_EXITS)},
 	{SHOWN("vm/read-32/all-exits", "VM exits", "emulated disk with DMA; in the kernel too"),
 		OF(FAST, READ32_VM_EXITS), OF(ATA_DMA, READ32_VM_EXITS)},
+	{SHOWN("vm/read-1/exits-virtio", "exits", "one read, virtio-blk on QEMU"),
+		OF(QEMU_QUICK, READ1_EXITS), ONE},
+	{SHOWN("vm/read-32/exits-virtio", "exits", "one read, virtio-blk on QEMU"),
+		OF(QEMU_QUICK, READ32_EXITS), ONE},
+	{SHOWN("vm/read-1/all-exits-virtio", "VM exits", "virtio-blk on QEMU; in the kernel too"),
+		OF(FAST, READ1_VM_EXITS), OF(QEMU_QUICK, READ1_VM_EXITS)},
+	{SHOWN("vm/read-32/all-exits-virtio", "VM exits", "virtio-blk on QEMU; in the kernel too"),
+		OF(FAST, READ32_VM_EXITS), OF(QEMU_QUICK, READ32_VM_EXITS)},
+	{SHOWN("vm/boot/exits-quick", "exits", "QEMU, quick start; to user space"),
+		OF(FAST, BOOT_USER_EXITS), OF(QEMU_QUICK, BOOT_USER_EXITS)},
 	{SHOWN("vm/boot/exits", "exits", "QEMU; to user space"), OF(FAST, BOOT_USER_EXITS),
 		OF(QEMU, BOOT_USER_EXITS)},
 	{SHOWN("vm/boot/all-exits", "VM exits", "QEMU; in the kernel too"), OF(FAST, BOOT_VM_EXITS),
@@ -116,6 +126,14 @@ static const struct row {
 	{MOST("vm/time/version", "ms", "QEMU; exec to \"Vmbus version\"", 0.5),
 		OF(FAST, VERSION_MS), OF(QEMU, VERSION_MS)},
 	{SHOWN("vm/time/init", "ms", "QEMU; exec to /init"), OF(FAST, INIT_MS), OF(QEMU, INIT_MS)},
+	{SHOWN("vm/time/version-quick", "ms", "QEMU, quick start; exec to \"Vmbus version\""),
+		OF(FAST, VERSION_MS), OF(QEMU_QUICK, VERSION_MS)},
+	{SHOWN("vm/time/init-quick", "ms", "QEMU, quick start; exec to /init"), OF(FAST, INIT_MS),
+		OF(QEMU_QUICK, INIT_MS)},
+	{SHOWN("vm/rate/1-virtio", "IOPS", "virtio-blk on QEMU"), OF(FAST, READ1_IOPS),
+		OF(QEMU_QUICK, READ1_IOPS)},
+	{SHOWN("vm/rate/32-virtio", "IOPS", "virtio-blk on QEMU"), OF(FAST, READ32_IOPS),
+		OF(QEMU_QUICK, READ32_IOPS)},
 	{LEAST("vm/rate/32-pio", "IOPS", "emulated disk without DMA", 10), OF(FAST, READ32_IOPS),
 		OF(ATA_PIO, READ32_IOPS)},
 	{LEAST("vm/rate/32-dma", "IOPS", "emulated disk with DMA", 3), OF(FAST, READ32_IOPS),
@@ -205,7 +223,7 @@ static void replay_report(
 /* Variants of fast only if the name says so: each is one boot more in every round. */
 static bool is_asked(const struct report *report, const struct row *row)
 {
-	return report->only == NULL ? row->subject.kind <= VM_QEMU
+	return report->only == NULL ? row->subject.kind <= VM_QEMU_QUICK
 				    : strncmp(row->c.name, report->only, strlen(report->only)) == 0;
 }
 
@@ -234,7 +252,7 @@ static void wants_find(struct bench_vm *bench, const struct report *report)
 static void kind_run(struct bench_vm *bench, unsigned round, enum vm_kind kind)
 {
 	if (!bench->is_wanted[kind] || bench->has_failed[kind] ||
-		(kind == VM_QEMU && bench->setup.qemu[0] == '\0'))
+		((kind == VM_QEMU || kind == VM_QEMU_QUICK) && bench->setup.qemu[0] == '\0'))
 		return;
 	/* A machine that is itself emulated may lose a guest: once is no failure yet. */
 	for (unsigned attempt = 1; attempt <= 2; attempt++) {

@@ -14,7 +14,7 @@ static void command_make(
 {
 	*command = (struct vm_command){0};
 	if (is_qemu) {
-		vm_command_qemu(command, setup);
+		vm_command_qemu(command, setup, VM_QEMU_MACHINE);
 		vm_command_add(
 			command, (const char *const[]){"-device", "hyperv-testdev", "-device",
 					 "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel",

@@ -87,14 +87,16 @@ static double down(const struct scale *s, double y)
 
 static void axes(const struct scale *s)
 {
+	const bool is_seconds = s->y1 - s->y0 > 10000;
 	for (unsigned i = 0; i <= 4; i++) {
 		const double y = s->y0 + (s->y1 - s->y0) * i / 4;
 		const double x = s->x0 + (s->x1 - s->x0) * i / 4;
 		printf("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>"
-		       "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g ms</text>"
+		       "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g %s</text>"
 		       "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.1f s</text>\n",
-			LEFT, WIDTH - 10, down(s, y), down(s, y), LEFT - 6, down(s, y) + 4, y,
-			across(s, x), HEIGHT - 8, x);
+			LEFT, WIDTH - 10, down(s, y), down(s, y), LEFT - 6, down(s, y) + 4,
+			is_seconds ? y / 1000 : y, is_seconds ? "s" : "ms", across(s, x),
+			HEIGHT - 8, x);
 	}
 	printf("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#888\"/>\n", LEFT,
 		WIDTH - 10, down(s, 0), down(s, 0));

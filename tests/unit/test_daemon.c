@@ -8,6 +8,7 @@
 #include "guest/ic_daemons/daemon_internal.h"
 #include "tests/harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct thing {
 	struct daemon *daemon;
 	int start_result;
 	bool answers_later;
+	bool has_order; /* from the host: to end */
 	unsigned opens, closes, stops, turns, ups, downs;
 	unsigned records;
 	uint8_t record[RECORD_BYTES];
@@ -86,8 +88,10 @@ static void stop(void *ctx, struct daemon *daemon)
 
 static void on_turn(void *ctx, struct daemon *daemon)
 {
-	(void)daemon;
-	((struct thing *)ctx)->turns++;
+	struct thing *thing = ctx;
+	thing->turns++;
+	if (thing->has_order)
+		daemon_quit(daemon, 0);
 }
 
 static void on_transport(void *ctx, enum daemon_transport transport)
@@ -418,6 +422,36 @@ static void watch_that_is_removed_is_not_called(void)
 	end(&f, 0);
 }
 
+/* A transport that looks for requests before each sleep, and finds one. */
+static int order_taken(struct daemon *daemon)
+{
+	((struct thing *)daemon->component->ctx)->has_order = true;
+	return -1;
+}
+
+static void nothing_closed(struct daemon *daemon)
+{
+	(void)daemon;
+}
+
+static void order_is_carried_out_before_the_loop_sleeps(void)
+{
+	static const struct daemon_transport_ops ops = {
+		.name = "test", .prepare = order_taken, .close = nothing_closed};
+	struct fixture f;
+	begin(&f);
+	daemon_transport_close(f.daemon);
+	f.daemon->transport = &ops;
+	f.daemon->is_begun = true;
+	const uint64_t before = daemon_now_ms();
+	CU_ASSERT_FALSE(daemon_turn(f.daemon, WAIT_MS));
+	CU_ASSERT_TRUE(daemon_now_ms() - before < WAIT_MS / 2);
+	f.daemon->transport = NULL;
+	f.daemon->is_begun = false;
+	CU_ASSERT_EQUAL(daemon_destroy(f.daemon), 0);
+	close(f.kernel);
+}
+
 static void quit_ends_the_loop_with_the_first_status(void)
 {
 	struct fixture f;
@@ -464,6 +498,31 @@ static void status_file_is_replaced_and_tells_the_state(void)
 	choice_end(&c);
 }
 
+/* The folder is shared: another daemon's user may have taken the name of the file in the making. */
+static void status_file_is_written_though_its_first_name_is_taken(void)
+{
+	struct choice c;
+	char path[128];
+	char taken[128];
+	choice_begin(&c);
+	(void)choice_open(&c);
+	const struct daemon_identity same = {0};
+	daemon_status_open(c.f.daemon, &same);
+	snprintf(path, sizeof path, "%s/thing.json", c.root);
+	snprintf(taken, sizeof taken, "%s/.thing.json.new", c.root);
+	CU_ASSERT_EQUAL(mkdir(taken, 0700), 0); /* for whoever it is, it cannot be unlinked */
+	daemon_status_write(c.f.daemon);
+	CU_ASSERT_EQUAL(access(path, F_OK), 0);
+	CU_ASSERT_EQUAL(access(taken, F_OK), 0);
+	unsigned entries = 0;
+	DIR *dir = opendir(c.root);
+	while (readdir(dir) != NULL)
+		entries++;
+	closedir(dir);
+	CU_ASSERT_EQUAL(entries, 4); /* with . and .. */
+	choice_end(&c);
+}
+
 static const struct test tests[] = {
 	TEST(records_reach_the_component_and_replies_the_kernel),
 	TEST(reply_may_come_later_and_not_after_the_device_is_gone),
@@ -476,7 +535,9 @@ static const struct test tests[] = {
 	TEST(forced_transport_is_the_only_one_tried),
 	TEST(timers_fire_in_order_and_once),
 	TEST(watch_that_is_removed_is_not_called),
+	TEST(order_is_carried_out_before_the_loop_sleeps),
 	TEST(quit_ends_the_loop_with_the_first_status),
 	TEST(status_file_is_replaced_and_tells_the_state),
+	TEST(status_file_is_written_though_its_first_name_is_taken),
 };
 TEST_MAIN("daemon", tests)

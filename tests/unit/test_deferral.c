@@ -344,6 +344,7 @@ static void signal_on_another_thread_waits(void)
 
 /* ---- ports --------------------------------------------------------------------------------- */
 
+/* R-SYNIC-017. */
 static void port_that_goes_takes_its_signals_along(void)
 {
 	open_threaded();

@@ -147,6 +147,11 @@ static void host_refuses_names_that_the_guest_cannot_take(void)
 	request.path = "/\xc3";
 	CU_ASSERT_EQUAL(start(&f, &request), -EILSEQ);
 	request = plain;
+	for (size_t i = 0; i < 260; i += 2) /* 130 units, 260 bytes */
+		memcpy(text + i, "\xc3\xbc", 2);
+	request.name = text;
+	CU_ASSERT_EQUAL(start(&f, &request), -ENAMETOOLONG);
+	request = plain;
 	request.size_bytes = 1ull << 63;
 	CU_ASSERT_EQUAL(start(&f, &request), -EFBIG);
 	request = plain;
@@ -305,6 +310,35 @@ static void host_cancels_in_each_state(void)
 	CU_ASSERT_EQUAL(f.dones, 1);
 }
 
+/* The write that is under way succeeds: the rest is not sent. What is said is of this copy. */
+static void host_cancels_after_the_write_that_is_under_way(void)
+{
+	struct fixture f;
+	agreed(&f);
+	CU_ASSERT_EQUAL(start_sized(&f, 20000), 0);
+	answer_with(&f, 0);
+	answer_with(&f, 0x80070070);
+	CU_ASSERT_EQUAL(sent_operation(&f), FCOPY_CANCEL);
+	answer_with(&f, IC_STATUS_FAIL); /* something is left */
+	CU_ASSERT_EQUAL(f.end.result, FCOPY_RESULT_FULL);
+	CU_ASSERT_FALSE(f.end.is_clean);
+	CU_ASSERT_EQUAL(start_sized(&f, 20000), 0);
+	const unsigned reads = f.reads;
+	fcopy_vsp_source_ready(&f.vsp, f.rig.now); /* nothing is being read */
+	CU_ASSERT_EQUAL(f.reads, reads);
+	CU_ASSERT_EQUAL(f.vsp.state, FCOPY_STATE_STARTING);
+	answer_with(&f, 0);
+	CU_ASSERT_EQUAL(sent_operation(&f), FCOPY_WRITE);
+	fcopy_vsp_cancel(&f.vsp, f.rig.now);
+	answer_with(&f, 0);
+	CU_ASSERT_EQUAL(sent_operation(&f), FCOPY_CANCEL);
+	answer_with(&f, 0);
+	CU_ASSERT_EQUAL(f.dones, 2);
+	CU_ASSERT_EQUAL(f.end.result, FCOPY_RESULT_CANCELLED);
+	CU_ASSERT_EQUAL(f.end.status, 0);
+	CU_ASSERT_TRUE(f.end.is_clean);
+}
+
 static void host_says_that_the_channel_closed(void)
 {
 	for (unsigned stage = 0; stage < 4; stage++) {
@@ -451,6 +485,7 @@ static const struct test tests[] = {
 	TEST(host_gives_up_at_each_deadline),
 	TEST(host_cancels_when_its_file_fails),
 	TEST(host_cancels_in_each_state),
+	TEST(host_cancels_after_the_write_that_is_under_way),
 	TEST(host_says_that_the_channel_closed),
 	TEST(host_may_start_the_next_when_it_is_told_of_the_end),
 	TEST(host_waits_for_room_in_the_ring),

@@ -186,6 +186,29 @@ static void no_mode_sets_the_user(void)
 	both(modes);
 }
 
+/* What is under way is for nobody else to read, and takes no more room in the end than it has. */
+static void under_way(struct place *place)
+{
+	struct stat st;
+	const mode_t mask = umask(0);
+	const struct fcopy_start what = {.name = "f", .path = place->root, .size_bytes = 1u << 20};
+	CU_ASSERT_EQUAL(fcopy_file_start(&place->file, &what), 0);
+	umask(mask);
+	CU_ASSERT_EQUAL_FATAL(fstat(place->file.fd, &st), 0);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+	const bool has_room_set_apart = st.st_blocks >= (1 << 20) / 512;
+	CU_ASSERT_EQUAL(write_text(place, "hello"), 0);
+	CU_ASSERT_EQUAL(fcopy_file_complete(&place->file), 0);
+	CU_ASSERT_EQUAL_FATAL(stat(path_of(place->root, "f"), &st), 0);
+	CU_ASSERT_EQUAL(st.st_size, 5);
+	CU_ASSERT_TRUE(!has_room_set_apart || st.st_blocks < (1 << 20) / 512);
+}
+
+static void a_file_under_way_is_private_and_gives_back_room(void)
+{
+	both(under_way);
+}
+
 static void offsets(struct place *place)
 {
 	CU_ASSERT_EQUAL(start(place, "", "f", 0), 0);
@@ -310,6 +333,8 @@ static void below_is_by_whole_components(void)
 	CU_ASSERT_STRING_EQUAL(fcopy_path_below("/", "/a/b"), "a/b");
 	CU_ASSERT_STRING_EQUAL(fcopy_path_below("/./a/.", "/a/./b"), "./b");
 	CU_ASSERT_PTR_NULL(fcopy_path_below("/a", "/ab"));
+	CU_ASSERT_PTR_NULL(fcopy_path_below("/a", "/b"));
+	CU_ASSERT_PTR_NULL(fcopy_path_below("/a/b", "/a/c/d"));
 	CU_ASSERT_PTR_NULL(fcopy_path_below("/a/b", "/a"));
 	CU_ASSERT_PTR_NULL(fcopy_path_below("/a", "/"));
 }
@@ -337,6 +362,15 @@ static void links(struct place *place)
 	place->config.record = strdup(place->record);
 	CU_ASSERT_EQUAL(start(place, into, "f", 3), IC_STATUS_FAIL);
 	CU_ASSERT_EQUAL(entries(place->other), 1);
+	/* A root that lies behind a link. */
+	char behind[128];
+	CU_ASSERT_EQUAL(mkdir(path_of(place->other, "deep"), 0755), 0);
+	snprintf(behind, sizeof behind, "%s/into/deep", place->root);
+	fcopy_file_config_free(&place->config);
+	CU_ASSERT_EQUAL(fcopy_file_root_add(&place->config, behind), 0);
+	place->config.record = strdup(place->record);
+	CU_ASSERT_EQUAL(start(place, behind, "f", 3), IC_STATUS_FAIL);
+	CU_ASSERT_EQUAL(entries(path_of(place->other, "deep")), 0);
 }
 
 static void no_link_is_followed(void)
@@ -542,6 +576,7 @@ static void wrong_settings_are_named(void)
 static const struct test tests[] = {
 	TEST(a_file_is_there_when_it_is_complete),
 	TEST(no_mode_sets_the_user),
+	TEST(a_file_under_way_is_private_and_gives_back_room),
 	TEST(bytes_go_where_they_belong),
 	TEST(an_existing_file_is_replaced_if_that_was_asked_for),
 	TEST(nothing_that_exists_is_written_into),

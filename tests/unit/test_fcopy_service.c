@@ -244,6 +244,53 @@ static void records_that_are_none_are_answered(void)
 	closed(&f);
 }
 
+/* A write that claims more than its record has: nothing behind it is read, the copy is over. */
+static void a_record_that_claims_more_than_it_has_ends_the_copy(void)
+{
+	static struct fixture f;
+	uint8_t record[52 + 10] = {FCOPY_WRITE};
+	const uint32_t bytes = 6144;
+	opened(&f);
+	CU_ASSERT_EQUAL(ask_start(&f, "f", f.root, 10000), 0);
+	memcpy(record + 48, &bytes, sizeof bytes);
+	put(&f, record, sizeof record);
+	CU_ASSERT_EQUAL(answer(&f), 0x80004005);
+	CU_ASSERT_EQUAL(ask_write(&f, 0, "hello", 5), 0x80004005);
+	closed(&f);
+}
+
+/* A start that was under way when its copy was forgotten does not answer for the next. */
+static void an_end_that_is_late_is_not_taken_for_anothers(void)
+{
+	static struct fixture f;
+	uint8_t record[1088] = {0};
+	char path[128];
+	opened(&f);
+	snprintf((char *)record + 36, 520, "f");
+	snprintf((char *)record + 556, 520, "%s", f.root);
+	put(&f, record, sizeof record);
+	for (unsigned i = 0; i < TURNS_MAX && !f.service.ic.is_pending; i++)
+		(void)daemon_turn(f.daemon, 1000);
+	fcopy_ic_reset(&f.service.ic);
+	snprintf(path, sizeof path, "%s/none", f.root);
+	const struct fcopy_request next = {
+		.operation = FCOPY_START, .start = {.name = "g", .path = path}};
+	CU_ASSERT_EQUAL(fcopy_ic_request(&f.service.ic, &next), IC_GUEST_LATER);
+	CU_ASSERT_EQUAL(answer(&f), 0x80004005);
+	CU_ASSERT_EQUAL(entries(&f), 0);
+	closed(&f);
+}
+
+/* Whatever the supervisor's: directories that the host makes are for others to enter. */
+static void the_mask_of_modes_is_its_own(void)
+{
+	static struct fixture f;
+	const mode_t mask = umask(077);
+	opened(&f);
+	CU_ASSERT_EQUAL(umask(mask), 022);
+	closed(&f);
+}
+
 /* R-FCOPY-005: cancelled, started anew, closed, ended. */
 static void nothing_is_left_of_a_copy_that_does_not_end(void)
 {
@@ -348,6 +395,43 @@ static uint32_t packet(struct fixture *f, struct host *host, const void *body, s
 	return status;
 }
 
+/* Else the host's request would never be answered, nor any after it. */
+static void a_host_that_waits_for_our_disk_is_not_given_up(void)
+{
+	static struct fixture f;
+	static struct host host;
+	static uint8_t request[IC_PAYLOAD_MAX_BYTES];
+	const struct ic_header_wire header = {
+		.framework = {3, 0},
+		.type = IC_TYPE_FCOPY,
+		.message = {1, 1},
+		.body_bytes = sizeof(struct fcopy_start_wire),
+		.flags = IC_FLAGS_REQUEST,
+	};
+	struct fcopy_start_wire start = {.name = {'f'}, .size_bytes = 3};
+	opened(&f);
+	for (size_t i = 0; f.root[i] != '\0'; i++)
+		start.path[i] = (uint8_t)f.root[i];
+	f.service.ic.ic.is_negotiated = true;
+	ic_guest_attach(&f.service.ic.ic, on_late, &host);
+	const size_t len = ic_message_frame(request, sizeof request, &header);
+	memcpy(request + IC_OVERHEAD_BYTES, &start, sizeof start);
+	host.len = 0;
+	(void)ic_guest_on_packet(
+		&f.service.ic.ic, request, len, host.reply, sizeof host.reply, &host.len);
+	CU_ASSERT_EQUAL(host.len, 0);
+	/* The time is over while the work is under way. */
+	struct daemon_timer *idle = &f.service.job.idle;
+	daemon_timer_clear(f.daemon, idle);
+	idle->on_time(idle->ctx);
+	CU_ASSERT_TRUE(idle->is_set);
+	for (unsigned i = 0; i < TURNS_MAX && host.len == 0; i++)
+		(void)daemon_turn(f.daemon, 10);
+	CU_ASSERT_EQUAL(host.len, len);
+	CU_ASSERT_FALSE(f.service.ic.ic.is_pending);
+	closed(&f);
+}
+
 /* What the device asks for and what a channel asks for have the same end. */
 static void a_file_comes_through_a_channel(void)
 {
@@ -376,9 +460,13 @@ static const struct test tests[] = {
 	TEST(a_large_file_comes_through_both_buffers),
 	TEST(each_failure_has_its_status),
 	TEST(records_that_are_none_are_answered),
+	TEST(a_record_that_claims_more_than_it_has_ends_the_copy),
+	TEST(an_end_that_is_late_is_not_taken_for_anothers),
+	TEST(the_mask_of_modes_is_its_own),
 	TEST(nothing_is_left_of_a_copy_that_does_not_end),
 	TEST(a_leftover_is_removed_at_the_start),
 	TEST(a_copy_that_the_host_forgets_is_given_up),
+	TEST(a_host_that_waits_for_our_disk_is_not_given_up),
 	TEST(a_file_comes_through_a_channel),
 };
 TEST_MAIN("fcopy service", tests)

@@ -132,7 +132,7 @@ static void guid_table_round_trips_through_text_and_names(void)
 	}
 }
 
-/* Every device, written out again from protocol/vmbus.md. */
+/* R-FCOPY-012: every device, written out again from protocol/vmbus.md. */
 static void guid_table_has_the_ids_of_the_specification(void)
 {
 	static const struct {

@@ -144,6 +144,7 @@ static void host_accepts_the_recorded_guest(void)
 	CU_ASSERT_EQUAL(ic_host_rejections(&f.vsp.ic), 0);
 }
 
+/* R-IC-027, R-HB-003, R-HB-005, R-HB-006. */
 static void guest_answers_the_recorded_host_as_linux_does(void)
 {
 	FILE *file = golden_open();
@@ -173,6 +174,7 @@ static void guest_answers_the_recorded_host_as_linux_does(void)
 
 /* --- host --------------------------------------------------------------------------------- */
 
+/* R-HB-001. */
 static void host_negotiates_first_then_beats_at_once(void)
 {
 	struct fixture f;
@@ -193,6 +195,7 @@ static void host_negotiates_first_then_beats_at_once(void)
 	CU_ASSERT_EQUAL(memcmp(f.sent, want, sizeof want), 0);
 }
 
+/* R-HB-007, R-HB-008. */
 static void host_beats_once_a_period(void)
 {
 	struct fixture f;
@@ -216,6 +219,7 @@ static void host_beats_once_a_period(void)
 	CU_ASSERT_EQUAL(f.changes, 1);
 }
 
+/* R-IC-028, R-HB-010. */
 static void host_loses_contact_after_five_missed_and_recovers(void)
 {
 	struct fixture f;
@@ -241,6 +245,7 @@ static void host_loses_contact_after_five_missed_and_recovers(void)
 	CU_ASSERT_EQUAL(f.changes, 3);
 }
 
+/* R-HB-013, R-IC-009. */
 static void host_keeps_one_request_outstanding_until_it_gives_up(void)
 {
 	struct fixture f;
@@ -257,6 +262,7 @@ static void host_keeps_one_request_outstanding_until_it_gives_up(void)
 	CU_ASSERT_EQUAL(f.vsp.ic.abandoned, 1);
 }
 
+/* R-HB-013. */
 static void host_leaves_a_bounded_number_of_requests_to_a_stopped_guest(void)
 {
 	struct fixture f;
@@ -273,6 +279,7 @@ static void host_leaves_a_bounded_number_of_requests_to_a_stopped_guest(void)
 	CU_ASSERT_PTR_NULL(f.failure);
 }
 
+/* R-HB-013. */
 static void host_negotiates_again_when_the_guest_is_silent(void)
 {
 	struct fixture f;
@@ -291,6 +298,7 @@ static void host_negotiates_again_when_the_guest_is_silent(void)
 	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_OK);
 }
 
+/* R-HB-012. */
 static void host_does_not_count_periods_that_it_slept_through(void)
 {
 	struct fixture f;
@@ -306,6 +314,7 @@ static void host_does_not_count_periods_that_it_slept_through(void)
 	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_OK);
 }
 
+/* R-IC-029, R-HB-008. */
 static void host_sequence_wraps_at_two_to_the_64(void)
 {
 	struct heartbeat_vsp_config config = {.first_sequence = UINT64_MAX - 1};
@@ -341,6 +350,7 @@ static void host_retries_when_the_ring_is_full(void)
 	CU_ASSERT_EQUAL(f.vsp.answers, 2);
 }
 
+/* R-HB-014, R-HB-015. */
 static void host_reports_application_state(void)
 {
 	struct fixture f;
@@ -362,9 +372,17 @@ static void host_reports_application_state(void)
 	CU_ASSERT_EQUAL(f.vsp.undefined_applications, 1);
 	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_OK);
 	CU_ASSERT_STRING_EQUAL(heartbeat_application_name(f.application), "undefined");
+	/* of a guest that says nothing any more nothing is known */
+	for (unsigned i = 0; i <= HEARTBEAT_MISSED_MAX; i++)
+		tick(&f);
+	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_LOST_CONTACT);
+	CU_ASSERT_EQUAL(f.application, HEARTBEAT_APPLICATION_UNKNOWN);
 }
 
-/* Answers that reach the heartbeat but are no beats: the offset, the value, the reason. */
+/*
+ * R-HB-009: answers that reach the heartbeat but are no beats: the offset, the value, the
+ * reason.
+ */
 static void host_counts_answers_that_are_no_beats(void)
 {
 	const struct {
@@ -398,6 +416,7 @@ static void host_counts_answers_that_are_no_beats(void)
 	}
 }
 
+/* R-HB-002, R-HB-014. */
 static void host_takes_a_beat_of_eight_bytes(void)
 {
 	struct fixture f;
@@ -414,6 +433,7 @@ static void host_takes_a_beat_of_eight_bytes(void)
 	CU_ASSERT_EQUAL(f.vsp.application_state, HEARTBEAT_APPLICATION_UNKNOWN);
 }
 
+/* R-HB-001, R-HB-014. */
 static void host_version_1_has_40_bytes_and_no_application_state(void)
 {
 	struct fixture f;
@@ -455,6 +475,7 @@ static void host_gives_up_a_guest_without_a_common_version(void)
 	CU_ASSERT_EQUAL(f.sends, 1);
 }
 
+/* R-HB-011. */
 static void host_ends_a_flood_with_lost_contact(void)
 {
 	struct fixture f;
@@ -505,6 +526,7 @@ static void host_tolerates_junk_every_period_for_ever(void)
 	CU_ASSERT_EQUAL(f.vsp.answers, 101);
 }
 
+/* R-HB-011. */
 static void host_close_ends_contact_and_time(void)
 {
 	struct fixture f;
@@ -545,6 +567,7 @@ static void host_describes_itself(void)
 
 /* --- guest -------------------------------------------------------------------------------- */
 
+/* R-HB-002, R-HB-003. */
 static void guest_ignores_a_beat_of_seven_bytes(void)
 {
 	struct heartbeat_ic guest;

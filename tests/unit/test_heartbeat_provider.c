@@ -153,6 +153,7 @@ static void channel_beats_over_its_rings(void)
 	CU_ASSERT_EQUAL(f.contact, HEARTBEAT_NO_CONTACT);
 }
 
+/* R-IC-015. */
 static void channel_negotiates_again_after_reopening(void)
 {
 	struct fixture f;

@@ -33,6 +33,7 @@ static void unmap_start(struct fixture *f, unsigned count, uint64_t lba, uint32_
 	fixture_start(f, cdb, 10, STORAGE_DATA_OUT, bytes);
 }
 
+/* R-STOR-086. */
 static void an_unmap_frees_no_more_blocks_than_there_are(void)
 {
 	struct fixture *f = fixture_disk();

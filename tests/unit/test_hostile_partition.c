@@ -240,7 +240,10 @@ static void queues_that_drain_without_end_do_not_hold_the_loop(void)
 
 /* ---- timers -------------------------------------------------------------------------------- */
 
-/* All timers of all VPs as fast as they can: a turn costs one interrupt for each, no more. */
+/*
+ * R-ROB-004: all timers of all VPs as fast as they can: a turn costs one interrupt for each, no
+ * more.
+ */
 static void timers_of_all_vps_with_period_one_have_a_bounded_turn(void)
 {
 	rig_open_full(&rig, LIMIT_VPS, &rig_ops_full, NULL);
@@ -537,6 +540,7 @@ static bool has_stormed(const struct partition_statistics *statistics)
 	       statistics->events_set > 0 && statistics->resets > 0 && statistics->crashes > 0;
 }
 
+/* R-HYP-001. */
 static void vps_that_do_everything_at_once_break_nothing(void)
 {
 	static const struct partition_backend_ops ops = {

@@ -123,6 +123,7 @@ static void table_is_sorted_and_complete(void)
 
 /* ---- validity, in the order of the checks -------------------------------------------------- */
 
+/* R-HCALL-015, R-HCALL-023. */
 static void faults_until_the_interface_is_enabled(void)
 {
 	rig_open(&rig, 1);
@@ -137,6 +138,7 @@ static void faults_until_the_interface_is_enabled(void)
 	rig_close(&rig);
 }
 
+/* R-HCALL-015. */
 static void privilege_comes_before_everything_else(void)
 {
 	open_with_hypercalls();
@@ -350,6 +352,7 @@ static void post_message_passes_on_what_the_port_answers(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-010. */
 static void post_message_checks_its_parameters(void)
 {
 	open_with_hypercalls();
@@ -598,6 +601,42 @@ static void extended_capabilities_are_none(void)
 	rig_close(&rig);
 }
 
+/* A port whose owner sees the guest write over its input while the message is looked at. */
+static uint16_t on_message_that_is_written_over(
+	void *ctx, uint32_t connection_id, uint32_t type, const uint8_t *payload, size_t bytes)
+{
+	memset(rig_at(&rig, RIG_INPUT), 0xff, 256);
+	return on_message(ctx, connection_id, type, payload, bytes);
+}
+
+/* R-HYP-002. */
+static void input_that_changes_meanwhile_is_what_it_was(void)
+{
+	open_with_hypercalls();
+	partition_message_port_add(rig.partition, 7, on_message_that_is_written_over, NULL);
+	post_input(RIG_INPUT, 7, 3, 4);
+	CU_ASSERT_EQUAL(call(POST, RIG_INPUT, 0), 0);
+	CU_ASSERT_EQUAL(seen.messages, 1);
+	CU_ASSERT_EQUAL(seen.connection_id, 7);
+	CU_ASSERT_EQUAL(seen.type, 3);
+	CU_ASSERT_EQUAL(seen.bytes, 4);
+	CU_ASSERT_EQUAL(memcmp(seen.payload, "ping", 4), 0);
+	rig_close(&rig);
+}
+
+/* R-HYP-002: the first element covers the input with the message page, which is empty. */
+static void elements_that_vanish_meanwhile_are_what_they_were(void)
+{
+	open_with_hypercalls();
+	registers_header(RIG_INPUT, 0);
+	set_element(0, HV_REGISTER_SIMP, RIG_INPUT | 1, 0);
+	set_element(1, HV_REGISTER_SINT0 + 2, 0x61, 0);
+	CU_ASSERT_EQUAL(call(SET | REPS(2), RIG_INPUT, 0), DONE(2));
+	CU_ASSERT_EQUAL(*(uint8_t *)rig_at(&rig, RIG_INPUT), 0); /* it is covered */
+	CU_ASSERT_EQUAL(rig_read(&rig, 0, HV_X64_MSR_SINT0 + 2), 0x61);
+	rig_close(&rig);
+}
+
 static const struct test tests[] = {
 	TEST(table_is_sorted_and_complete),
 	TEST(faults_until_the_interface_is_enabled),
@@ -630,6 +669,8 @@ static const struct test tests[] = {
 	TEST(fast_output_without_input_begins_in_rdx),
 	TEST(failed_fast_call_changes_no_register),
 	TEST(extended_capabilities_are_none),
+	TEST(input_that_changes_meanwhile_is_what_it_was),
+	TEST(elements_that_vanish_meanwhile_are_what_they_were),
 };
 
 TEST_MAIN("hypercall", tests)

@@ -60,6 +60,7 @@ static uint64_t fast(uint64_t control, const uint64_t words[14])
 
 /* ---- interrupts ---------------------------------------------------------------------------- */
 
+/* R-CPUID-014. */
 static void ipi_reaches_the_vps_of_its_mask(void)
 {
 	open(4);
@@ -97,6 +98,7 @@ static void ipi_checks_vector_and_vtl(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-014. */
 static void ipi_to_a_set(void)
 {
 	open(64);
@@ -158,6 +160,7 @@ static void set_in_registers_packs_its_words_behind_the_header(void)
 
 /* ---- flushes ------------------------------------------------------------------------------- */
 
+/* R-CPUID-013. */
 static void flush_reaches_the_vps_of_its_mask(void)
 {
 	open(4);
@@ -217,6 +220,7 @@ static void list_is_flushed_once_and_done_as_a_whole(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-013. */
 static void flush_of_a_set(void)
 {
 	open(4);

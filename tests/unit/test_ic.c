@@ -39,6 +39,7 @@ static void message_decodes_header_and_body(void)
 	CU_ASSERT_EQUAL(message.body[0], 0x29);
 }
 
+/* R-IC-031. */
 static void message_padding_is_not_body(void)
 {
 	uint8_t padded[48] = {0};
@@ -56,6 +57,7 @@ static void message_cut_anywhere_is_rejected(void)
 	}
 }
 
+/* R-IC-030, R-IC-031. */
 static void message_bad_fields_are_named(void)
 {
 	uint8_t bytes[sizeof heartbeat_request];
@@ -86,6 +88,7 @@ static void message_bad_fields_are_named(void)
 	}
 }
 
+/* R-IC-014. */
 static void message_of_13312_bytes_is_the_largest(void)
 {
 	static uint8_t bytes[8 + 13313];
@@ -139,6 +142,7 @@ static void component_table_is_sorted_and_complete(void)
 
 /* --- negotiation, pure -------------------------------------------------------------------- */
 
+/* R-IC-002, R-IC-030. */
 static void negotiation_request_has_the_bytes_of_the_notes(void)
 {
 	const struct ic_component *shutdown = ic_component_find(IC_TYPE_SHUTDOWN);
@@ -151,6 +155,7 @@ static void negotiation_request_has_the_bytes_of_the_notes(void)
 		ic_negotiate_request(&shutdown->frameworks, &shutdown->messages, 0, bytes, 59), 0);
 }
 
+/* R-IC-002. */
 static void negotiation_lists_are_bounded_at_100(void)
 {
 	static struct ic_version_wire many[101];
@@ -224,6 +229,7 @@ static enum ic_rejection pick_of(const uint8_t *bytes, size_t len, struct ic_agr
 	return ic_negotiate_pick(&message, &row->frameworks, &row->messages, agreed);
 }
 
+/* R-IC-004. */
 static void negotiation_pick_is_the_highest_whatever_the_order(void)
 {
 	/* The message versions of the request in every order. */
@@ -246,6 +252,7 @@ static void negotiation_pick_is_the_highest_whatever_the_order(void)
 	}
 }
 
+/* R-IC-011. */
 static void negotiation_pick_names_what_is_wrong(void)
 {
 	const struct {

@@ -142,6 +142,7 @@ static void open_says_what_is_missing(void)
 	CU_ASSERT_EQUAL(f.bus.closes, 0);
 }
 
+/* R-IC-034. */
 static void replies_are_those_of_linux_on_the_ring_too(void)
 {
 	FILE *file = golden_open();

@@ -33,6 +33,7 @@ static struct ic_guest_service service_of(const struct linux_row *row)
 	};
 }
 
+/* R-IC-003. */
 static void guest_answers_as_linux_does_byte_for_byte(void)
 {
 	FILE *file = golden_open();
@@ -88,6 +89,7 @@ static enum ic_rejection give(struct guest_fixture *f, const uint8_t *bytes, siz
 	return verdict;
 }
 
+/* R-IC-005. */
 static void guest_answers_no_common_version_with_zero_counts(void)
 {
 	struct guest_fixture f;
@@ -101,6 +103,7 @@ static void guest_answers_no_common_version_with_zero_counts(void)
 	CU_ASSERT_FALSE(f.guest.is_negotiated);
 }
 
+/* R-IC-011. */
 static void guest_refuses_huge_counts_with_zero_counts(void)
 {
 	struct guest_fixture f;
@@ -124,6 +127,7 @@ static void guest_refuses_huge_counts_with_zero_counts(void)
 	CU_ASSERT_EQUAL(f.reply_len, 0);
 }
 
+/* R-IC-010. */
 static void guest_drops_short_messages_without_a_reply(void)
 {
 	struct guest_fixture f;
@@ -136,6 +140,7 @@ static void guest_drops_short_messages_without_a_reply(void)
 	CU_ASSERT_EQUAL(ic_guest_rejections(&f.guest), 28);
 }
 
+/* R-IC-032, R-IC-033. */
 static void guest_never_replies_to_what_is_not_a_request(void)
 {
 	struct guest_fixture f;
@@ -151,6 +156,7 @@ static void guest_never_replies_to_what_is_not_a_request(void)
 	}
 }
 
+/* R-IC-037. */
 static void guest_fails_requests_before_negotiation(void)
 {
 	struct guest_fixture f;
@@ -163,6 +169,7 @@ static void guest_fails_requests_before_negotiation(void)
 	CU_ASSERT_EQUAL(f.guest.requests, 0);
 }
 
+/* R-IC-008. */
 static void guest_fails_unknown_types_and_keeps_its_agreement(void)
 {
 	struct guest_fixture f;
@@ -176,6 +183,7 @@ static void guest_fails_unknown_types_and_keeps_its_agreement(void)
 	CU_ASSERT_TRUE(f.guest.is_negotiated);
 }
 
+/* R-IC-007, R-IC-040. */
 static void guest_response_carries_id_status_and_handled_body(void)
 {
 	struct guest_fixture f;
@@ -201,6 +209,7 @@ static void guest_response_carries_id_status_and_handled_body(void)
 	CU_ASSERT_EQUAL(f.reply[AT_BODY + 8], 0);
 }
 
+/* R-IC-039. */
 static void guest_reset_forgets_the_agreement(void)
 {
 	struct guest_fixture f;
@@ -380,6 +389,22 @@ static void negotiation_and_reset_void_the_pending_answer(void)
 	CU_ASSERT_TRUE(f.guest.is_pending);
 }
 
+/* R-IC-038, of the receiver. */
+static void guest_needs_no_versions_in_the_header(void)
+{
+	struct guest_fixture f;
+	guest_fixture_init(&f, "heartbeat");
+	give(&f, heartbeat_negotiation, sizeof heartbeat_negotiation);
+	for (unsigned fill = 0; fill < 256; fill += 85) {
+		uint8_t bytes[sizeof heartbeat_request];
+		memcpy(bytes, heartbeat_request, sizeof bytes);
+		memset(bytes + 8, (int)fill, 4);
+		memset(bytes + 14, (int)fill, 4);
+		CU_ASSERT_EQUAL(give(&f, bytes, sizeof bytes), IC_OK);
+		CU_ASSERT_EQUAL(f.reply_len, sizeof bytes);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(guest_answers_as_linux_does_byte_for_byte),
 	TEST(guest_answers_no_common_version_with_zero_counts),
@@ -395,5 +420,6 @@ static const struct test tests[] = {
 	TEST(late_answer_without_a_body_is_what_the_handler_left),
 	TEST(request_while_one_is_pending_is_refused_and_counted),
 	TEST(negotiation_and_reset_void_the_pending_answer),
+	TEST(guest_needs_no_versions_in_the_header),
 };
 TEST_MAIN("ic_guest", tests)

@@ -78,6 +78,7 @@ static enum ic_host_event give_changed(
 	return give(f, changed, len);
 }
 
+/* R-IC-001. */
 static void host_speaks_first_with_the_recorded_bytes(void)
 {
 	struct fixture f;
@@ -113,6 +114,7 @@ static void host_agrees_with_every_real_guest(void)
 	CU_ASSERT_EQUAL(seen, 6);
 }
 
+/* R-IC-006. */
 static void host_sends_no_request_before_agreement(void)
 {
 	struct fixture f;
@@ -123,6 +125,7 @@ static void host_sends_no_request_before_agreement(void)
 	CU_ASSERT_EQUAL(request(&f), 0);
 }
 
+/* R-IC-009. */
 static void host_has_one_request_outstanding(void)
 {
 	struct fixture f;
@@ -136,6 +139,7 @@ static void host_has_one_request_outstanding(void)
 	CU_ASSERT_EQUAL(request(&f), 44);
 }
 
+/* R-IC-038. */
 static void host_request_carries_the_agreed_versions(void)
 {
 	struct fixture f;
@@ -179,6 +183,7 @@ static void host_fails_the_channel_when_negotiation_cannot_succeed(void)
 	}
 }
 
+/* R-IC-012. */
 static void host_drops_bad_responses_and_goes_on(void)
 {
 	const struct {
@@ -228,6 +233,7 @@ static void host_drops_duplicate_and_unsolicited_responses(void)
 	CU_ASSERT_EQUAL(f.host.rejections[IC_REJECT_UNSOLICITED], 2);
 }
 
+/* R-IC-013. */
 static void host_drops_stale_responses_during_negotiation(void)
 {
 	struct fixture f;
@@ -237,6 +243,7 @@ static void host_drops_stale_responses_during_negotiation(void)
 	CU_ASSERT_EQUAL(give(&f, heartbeat_answer, 52), IC_HOST_AGREED);
 }
 
+/* R-IC-035. */
 static void host_ignores_the_late_answer_to_an_abandoned_request(void)
 {
 	struct fixture f;
@@ -254,6 +261,7 @@ static void host_ignores_the_late_answer_to_an_abandoned_request(void)
 		give_changed(&f, heartbeat_response, 44, AT_TRANSACTION, 0x0502), IC_HOST_ANSWERED);
 }
 
+/* R-IC-036. */
 static void host_tolerates_64_rejections_and_not_65(void)
 {
 	struct fixture f;
@@ -268,6 +276,16 @@ static void host_tolerates_64_rejections_and_not_65(void)
 	CU_ASSERT_EQUAL(f.host.state, IC_HOST_FAILED);
 	CU_ASSERT_EQUAL(f.host.failure, IC_REJECT_FLOOD);
 	CU_ASSERT_EQUAL(request(&f), 0);
+}
+
+/* R-IC-032: of the other bits of the flags. */
+static void host_ignores_flags_that_it_does_not_know(void)
+{
+	struct fixture f;
+	ready_init(&f);
+	CU_ASSERT_EQUAL(request(&f), 44);
+	CU_ASSERT_EQUAL(
+		give_changed(&f, heartbeat_response, 44, AT_TRANSACTION, 0xFD01), IC_HOST_ANSWERED);
 }
 
 static void host_transaction_id_wraps(void)
@@ -324,6 +342,7 @@ static const struct test tests[] = {
 	TEST(host_drops_stale_responses_during_negotiation),
 	TEST(host_ignores_the_late_answer_to_an_abandoned_request),
 	TEST(host_tolerates_64_rejections_and_not_65),
+	TEST(host_ignores_flags_that_it_does_not_know),
 	TEST(host_transaction_id_wraps),
 	TEST(host_unsent_request_is_not_outstanding),
 	TEST(host_request_needs_room),

@@ -65,7 +65,7 @@ static void answers_to_something_else_are_refused(void)
 	CU_ASSERT_PTR_NULL(f->rig.failure);
 }
 
-/* Rules R-KVP-014 to R-KVP-016, R-KVP-031: such a pair is shown as one, and the others are read. */
+/* R-KVP-014, R-KVP-015, R-KVP-016, R-KVP-031: such a pair is shown, the others are read. */
 static void pairs_that_cannot_be_read_do_not_hide_the_others(void)
 {
 	struct fixture *f = agreed(4);

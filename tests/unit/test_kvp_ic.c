@@ -256,6 +256,7 @@ static void set_takes_each_type(void)
 	CU_ASSERT_EQUAL(rig.calls, 3);
 }
 
+/* R-KVP-006. */
 static void get_and_delete_by_key(void)
 {
 	struct stand_in rig;
@@ -291,6 +292,7 @@ static void expect_refused(
 	CU_ASSERT_EQUAL(rig->kvp.refused[reason], before + 1);
 }
 
+/* R-KVP-019. */
 static void what_breaks_a_rule_reaches_no_operation(void)
 {
 	struct stand_in rig;
@@ -505,6 +507,28 @@ static void setting_is_answered_when_it_is_done(void)
 	CU_ASSERT_EQUAL(rig.sent_len, 0);
 }
 
+/* R-KVP-027. */
+static void pool_of_addresses_means_nothing(void)
+{
+	static const uint8_t pools[] = {0, 1, 2, 3, 4, 255};
+	struct stand_in rig;
+	rig_up(&rig, 4);
+	rig.ip_answer = (struct kvp_ip){
+		.family = KVP_FAMILY_IPV4, .address_count = 1, .addresses = {v4}};
+	for (size_t i = 0; i < sizeof pools; i++) {
+		uint8_t *body = request(&rig, 7428, 4, pools[i]);
+		(void)wide(body + 2, "00:15:5D:01:02:03");
+		CU_ASSERT_EQUAL(status_of(&rig, 7428), 0);
+		CU_ASSERT_TRUE(is_wide(rig.reply + BODY + 260, "192.0.2.5"));
+		body = request(&rig, 7428, 5, pools[i]);
+		body[258] = 1;
+		(void)wide(body + 260, "192.0.2.5");
+		(void)wide(body + 2308, "255.255.255.0");
+		CU_ASSERT_EQUAL(status_of(&rig, 7428), 0);
+		CU_ASSERT_EQUAL(rig.ip.address_count, 1);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(each_version_is_agreed),
 	TEST(enumerate_answers_as_a_recorded_guest),
@@ -518,6 +542,7 @@ static const struct test tests[] = {
 	TEST(addresses_in_binary),
 	TEST(setting_refuses_what_is_no_address),
 	TEST(setting_is_answered_when_it_is_done),
+	TEST(pool_of_addresses_means_nothing),
 };
 
 TEST_MAIN("kvp_ic", tests)

@@ -159,7 +159,7 @@ static void run_addresses(struct pair *p)
 }
 
 /*
- * Rules R-IC-004, R-KVP-003, R-KVP-005 to R-KVP-007, R-KVP-009 to R-KVP-011, R-KVP-022, R-KVP-028,
+ * R-IC-004, R-KVP-003, R-KVP-005, R-KVP-006, R-KVP-007, R-KVP-009, R-KVP-011, R-KVP-022, R-KVP-028,
  * R-KVP-032, R-KVP-035.
  */
 static void each_pair_of_versions_does_every_operation(void)
@@ -203,6 +203,7 @@ static void the_longest_texts_go_there_and_come_back(void)
 	}
 }
 
+/* R-KVP-024. */
 static void numbers_go_there_and_come_back(void)
 {
 	struct pair *p = agreed(ALL, ALL);
@@ -217,7 +218,7 @@ static void numbers_go_there_and_come_back(void)
 	CU_ASSERT_EQUAL(p->job.item.number, UINT64_MAX);
 }
 
-/* A page after the other, as a client gets a pool. */
+/* R-KVP-033: a page after the other, as a client gets a pool. */
 static void a_pool_comes_in_pages(void)
 {
 	struct pair *p = agreed(ALL, ALL);

@@ -291,6 +291,79 @@ static void another_file_under_the_name_is_opened(void)
 	rig_down(&rig);
 }
 
+/* Written by name, as by an editor that replaces the file; times are set to look alike. */
+static void file_put(const struct rig *rig, const char *name, const char *key, const char *value,
+	const struct stat *like)
+{
+	struct kvp_pool_record record;
+	memset(&record, 0, sizeof record);
+	snprintf(record.key, sizeof record.key, "%s", key);
+	snprintf(record.value, sizeof record.value, "%s", value);
+	int fd = openat(rig->dir_fd, name, O_WRONLY | O_CREAT, 0644);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(write(fd, &record, sizeof record), sizeof record);
+	const struct timespec times[2] = {like->st_atim, like->st_mtim};
+	CU_ASSERT_EQUAL(futimens(fd, times), 0);
+	close(fd);
+}
+
+static struct stat state_of(const struct rig *rig)
+{
+	struct stat state = {0};
+	CU_ASSERT_EQUAL(fstatat(rig->dir_fd, FILE_1, &state, 0), 0);
+	return state;
+}
+
+static void times_alone_are_not_believed(void)
+{
+	struct rig rig;
+	rig_up(&rig);
+	/* Another file of the same size. */
+	CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, "a", "1"), 0);
+	struct stat before = state_of(&rig);
+	file_put(&rig, "new", "b", "2", &before);
+	CU_ASSERT_EQUAL(renameat(rig.dir_fd, "new", rig.dir_fd, FILE_1), 0);
+	CU_ASSERT_TRUE(has(&rig.pool, "b", "2"));
+	CU_ASSERT_TRUE(lacks(&rig.pool, "a"));
+	/* Another size. */
+	CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, "b", "3"), 0);
+	before = state_of(&rig);
+	foreign_append(&rig, "c", "4");
+	const struct timespec times[2] = {before.st_atim, before.st_mtim};
+	CU_ASSERT_EQUAL(utimensat(rig.dir_fd, FILE_1, times, 0), 0);
+	CU_ASSERT_TRUE(has(&rig.pool, "c", "4"));
+	/* Two changes in one tick of the clock. */
+	file_put(&rig, FILE_1, "d", "5", &before);
+	struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}};
+	clock_gettime(CLOCK_REALTIME, &now[1]);
+	CU_ASSERT_EQUAL(utimensat(rig.dir_fd, FILE_1, now, 0), 0);
+	CU_ASSERT_TRUE(has(&rig.pool, "d", "5"));
+	file_put(&rig, FILE_1, "e", "6", &before);
+	CU_ASSERT_EQUAL(utimensat(rig.dir_fd, FILE_1, now, 0), 0);
+	CU_ASSERT_TRUE(has(&rig.pool, "e", "6"));
+	rig_down(&rig);
+}
+
+static void record_without_a_key_is_used_again(void)
+{
+	struct rig rig;
+	struct kvp_pool_record record;
+	rig_up(&rig);
+	CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, "first", "1"), 0);
+	CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, "second", "2"), 0);
+	memset(&record, 0, sizeof record);
+	int fd = foreign_open(&rig, O_WRONLY);
+	CU_ASSERT_EQUAL(pwrite(fd, &record, sizeof record, 0), sizeof record);
+	close(fd);
+	CU_ASSERT_EQUAL(count_of(&rig.pool), 1);
+	CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, "third", "3"), 0);
+	CU_ASSERT_EQUAL(size_of(&rig), 2 * 2560);
+	CU_ASSERT_EQUAL(count_of(&rig.pool), 2);
+	CU_ASSERT_EQUAL(kvp_pool_at(&rig.pool, 1, &record), 0);
+	CU_ASSERT_STRING_EQUAL(record.key, "second");
+	rig_down(&rig);
+}
+
 static void inode_stays(void)
 {
 	struct rig rig;
@@ -619,6 +692,62 @@ static void unfinished_change_is_not_done_over_anothers(void)
 	rig_down(&rig);
 }
 
+/* The note of a change that was killed half way: its bytes at `at` become these. */
+static void note_change(const struct rig *rig, size_t at, const void *bytes, size_t count)
+{
+	static unsigned char note[32 + 2 * 2560];
+	uint64_t hash = 0xcbf29ce484222325ull;
+	int fd = openat(rig->dir_fd, FILE_1 ".redo", O_RDWR);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL_FATAL(read(fd, note, sizeof note), sizeof note);
+	memcpy(note + at, bytes, count);
+	memset(note + 24, 0, 8);
+	for (size_t i = 0; i < sizeof note; i++)
+		hash = (hash ^ note[i]) * 0x100000001b3ull;
+	if (at == 16) /* a sum that holds */
+		CU_ASSERT_EQUAL(pwrite(fd, &hash, sizeof hash, 24), sizeof hash);
+	CU_ASSERT_EQUAL(pwrite(fd, bytes, count, (off_t)at), (ssize_t)count);
+	close(fd);
+}
+
+/* Broken, wrong about where the file ends, or of a file that has grown since. */
+static void note_that_does_not_hold_changes_nothing(void)
+{
+	for (unsigned way = 0; way < 4; way++) {
+		struct rig rig;
+		const uint32_t cut_to = 100;
+		memset(long_old, 'o', 2047);
+		memset(long_new, 'n', 2047);
+		rig_up(&rig);
+		for (int i = 0; i < 3; i++) {
+			char key[24];
+			snprintf(key, sizeof key, "key-%d", i);
+			CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, key, long_old), 0);
+		}
+		kvp_pool_close(&rig.pool);
+		pid_t child = fork();
+		if (child == 0) {
+			(void)kvp_pool_open(&rig.pool, rig.dir_fd, 1, true);
+			rig.pool.file.write_at = write_or_die;
+			writes_left = 3; /* the note, the guard, the second unit */
+			(void)kvp_pool_set(&rig.pool, "key-1", long_new);
+			_exit(0);
+		}
+		CU_ASSERT_EQUAL(waitpid(child, NULL, 0), child);
+		if (way == 1)
+			note_change(&rig, 32 + 2560 + 600, "z", 1); /* what is to be written */
+		if (way == 2)
+			note_change(&rig, 16, &cut_to, sizeof cut_to);
+		if (way == 3)
+			foreign_append(&rig, "foreign", "x");
+		CU_ASSERT_EQUAL(kvp_pool_open(&rig.pool, rig.dir_fd, 1, true), 0);
+		CU_ASSERT_EQUAL(count_of(&rig.pool), way == 3 ? 4 : 3);
+		CU_ASSERT_EQUAL(rig.pool.file.repairs, way == 0 ? 1 : 0);
+		CU_ASSERT_EQUAL(size_of(&rig), (way == 3 ? 4 : 3) * 2560);
+		rig_down(&rig);
+	}
+}
+
 static int cut_fails(int fd, off_t length)
 {
 	(void)fd;
@@ -662,6 +791,33 @@ static void full_disk_leaves_the_pool_as_it_was(void)
 	}
 }
 
+/* R-KVP-033, R-KVP-005. */
+static void indices_run_from_0_without_a_gap_and_stay(void)
+{
+	struct rig rig;
+	struct kvp_pool_record record;
+	char key[16];
+	rig_up(&rig);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(key, sizeof key, "key %u", i);
+		CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, key, "v"), 0);
+	}
+	CU_ASSERT_EQUAL(kvp_pool_delete(&rig.pool, "key 20"), 0);
+	for (unsigned round = 0; round < 2; round++) {
+		static char first[49][16];
+		for (uint32_t i = 0; i < 49; i++) {
+			CU_ASSERT_EQUAL_FATAL(kvp_pool_at(&rig.pool, i, &record), 0);
+			for (uint32_t j = 0; j < i; j++)
+				CU_ASSERT_STRING_NOT_EQUAL(record.key, first[j]);
+			if (round == 0)
+				snprintf(first[i], sizeof first[i], "%.15s", record.key);
+			CU_ASSERT_STRING_EQUAL(record.key, first[i]);
+		}
+		CU_ASSERT_TRUE(kvp_pool_at(&rig.pool, 49, &record) < 0);
+	}
+	rig_down(&rig);
+}
+
 static const struct test tests[] = {
 	TEST(file_has_the_layout_of_the_kernels_daemon),
 	TEST(set_get_change_delete_and_count),
@@ -672,6 +828,8 @@ static const struct test tests[] = {
 	TEST(two_thousand_keys_are_fast),
 	TEST(changes_of_others_are_seen_at_once),
 	TEST(another_file_under_the_name_is_opened),
+	TEST(times_alone_are_not_believed),
+	TEST(record_without_a_key_is_used_again),
 	TEST(inode_stays),
 	TEST(broken_files_are_read_as_far_as_they_go),
 	TEST(key_that_is_there_twice_goes_at_once),
@@ -681,7 +839,9 @@ static const struct test tests[] = {
 	TEST(both_kinds_of_lock_are_respected_and_not_for_ever),
 	TEST(kill_between_writes_leaves_old_or_new),
 	TEST(unfinished_change_is_not_done_over_anothers),
+	TEST(note_that_does_not_hold_changes_nothing),
 	TEST(full_disk_leaves_the_pool_as_it_was),
+	TEST(indices_run_from_0_without_a_gap_and_stay),
 };
 
 TEST_MAIN("kvp_pool", tests)

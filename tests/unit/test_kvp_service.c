@@ -298,6 +298,7 @@ static void interfaces_make(void)
 			.origin = NET_ORIGIN_STATIC}}};
 }
 
+/* R-KVP-010. */
 static void adapters_are_found_by_mac_and_guid(void)
 {
 	interfaces_make();

@@ -116,6 +116,35 @@ static void find_stops_at_the_key(void)
 	CU_ASSERT_EQUAL(f->rig.sent_len, 0);
 }
 
+/* A job that is used again searches from the beginning; a pair that cannot be read is passed over.
+ */
+static void find_begins_at_the_first_and_passes_over_what_is_broken(void)
+{
+	struct fixture *f = agreed(5);
+	struct kvp_job *job = job_of(f, 0, KVP_JOB_FIND, KVP_POOL_GUEST);
+	uint8_t body[KVP_BODY_BYTES];
+	job->index = 7;
+	CU_ASSERT_EQUAL(start(f, job), 0);
+	CU_ASSERT_EQUAL(get32(body_of(f) + 4), 0);
+	memcpy(body, body_of(f), sizeof body);
+	pair_put(body + 8, "k", "of no type");
+	body[8] = 99;
+	respond(f, IC_STATUS_SUCCESS, body, sizeof body);
+	CU_ASSERT_EQUAL(f->dones, 0);
+	CU_ASSERT_EQUAL(f->vsp.session.ic.rejections[IC_REJECT_BODY_CONTENT], 1);
+	respond_pair(f, "k", "found");
+	ended(f, 1, KVP_DONE);
+	CU_ASSERT_EQUAL(job->reason, KVP_OK);
+	CU_ASSERT_STRING_EQUAL(job->item.value, "found");
+	/* In a list it is the last that may come. */
+	job = job_of(f, 0, KVP_JOB_LIST, KVP_POOL_GUEST);
+	job->count_max = 1;
+	CU_ASSERT_EQUAL(start(f, job), 0);
+	respond(f, IC_STATUS_SUCCESS, body, sizeof body);
+	ended(f, 2, KVP_DONE);
+	CU_ASSERT_NOT_EQUAL(f->reason, KVP_OK);
+}
+
 /* Rules R-KVP-003, R-KVP-004. */
 static void enumeration_ends_with_any_failure(void)
 {
@@ -285,6 +314,40 @@ static void a_job_may_be_started_when_one_is_done(void)
 	CU_ASSERT_EQUAL(f->dones, 2);
 }
 
+/* Whoever is told of the end of its waiting may take another out of the queue, to use it anew. */
+static struct kvp_vsp *cancelled_in;
+static struct kvp_job *cancelled;
+
+static void done_and_cancel(struct kvp_job *job, enum kvp_result result)
+{
+	on_done(job, result);
+	kvp_vsp_cancel(cancelled_in, cancelled);
+	memset(cancelled, 0xee, sizeof *cancelled);
+}
+
+static void another_may_be_cancelled_when_one_has_waited_enough(void)
+{
+	struct fixture *f = agreed(4);
+	for (unsigned i = 0; i < 4; i++) {
+		struct kvp_job *job = job_of(f, i, KVP_JOB_DELETE, 0);
+		if (i == 1 || i == 2)
+			job->patience_ns = RIG_SECOND;
+		if (i == 1)
+			job->done = done_and_cancel;
+		CU_ASSERT_EQUAL(start(f, job), 0);
+	}
+	cancelled_in = &f->vsp;
+	cancelled = &f->jobs[2];
+	rig_tick(&f->rig);
+	ended(f, 1, KVP_NO_ANSWER);
+	CU_ASSERT_PTR_EQUAL(f->job, &f->jobs[1]);
+	CU_ASSERT_EQUAL(f->vsp.jobs, 2);
+	respond(f, IC_STATUS_SUCCESS, NULL, 0);
+	respond(f, IC_STATUS_SUCCESS, NULL, 0);
+	ended(f, 3, KVP_DONE);
+	CU_ASSERT_PTR_EQUAL(f->job, &f->jobs[3]);
+}
+
 static void cancelled_jobs_are_never_done(void)
 {
 	struct fixture *f = agreed(4);
@@ -404,6 +467,7 @@ static const struct test tests[] = {
 	TEST(host_repeats_the_recorded_session_with_linux),
 	TEST(host_enumerates_with_the_bytes_of_the_notes),
 	TEST(find_stops_at_the_key),
+	TEST(find_begins_at_the_first_and_passes_over_what_is_broken),
 	TEST(enumeration_ends_with_any_failure),
 	TEST(enumeration_is_bounded),
 	TEST(jobs_take_turns),
@@ -414,6 +478,7 @@ static const struct test tests[] = {
 	TEST(a_guest_without_its_daemon_is_waited_for),
 	TEST(a_channel_that_closes_ends_all_jobs),
 	TEST(a_job_may_be_started_when_one_is_done),
+	TEST(another_may_be_cancelled_when_one_has_waited_enough),
 	TEST(cancelled_jobs_are_never_done),
 	TEST(a_full_ring_ends_the_job_unsent),
 	TEST(what_cannot_be_sent_is_refused_at_once),

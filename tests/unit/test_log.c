@@ -55,10 +55,26 @@ static void log_lines_keep_other_characters(void)
 	expect("\xe2\x82\xac \xf0\x9f\x90\xa7", "\xe2\x82\xac \xf0\x9f\x90\xa7\n");
 }
 
+/* R-ROB-005. */
+static void lines_of_one_kind_are_limited_and_the_rest_is_counted(void)
+{
+	struct log_limit limit = {0};
+	const uint64_t second = 1000000000, start = 100 * second;
+	unsigned lines = 0;
+	for (unsigned i = 0; i < 1000000; i++)
+		lines += log_limit_take(&limit, start + i);
+	CU_ASSERT_EQUAL(lines, 10);
+	CU_ASSERT_EQUAL(limit.dropped, 999990);
+	CU_ASSERT_FALSE(log_limit_take(&limit, start + 10 * second - 1));
+	CU_ASSERT_TRUE(log_limit_take(&limit, start + 10 * second));
+	CU_ASSERT_EQUAL(limit.dropped, 999991);
+}
+
 static const struct test tests[] = {
 	TEST(log_lines_hold_no_control_characters),
 	TEST(log_lines_hold_no_c1_controls_as_bytes_or_as_characters),
 	TEST(log_lines_keep_other_characters),
+	TEST(lines_of_one_kind_are_limited_and_the_rest_is_counted),
 };
 
 int main(int argc, char **argv)

@@ -47,7 +47,8 @@ static void ipv6_text_is_read_and_written_as_rfc_5952_says(void)
 	};
 	static const char *const bad[] = {"", ":", ":::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
 		"1::2::3", "12345::", "::g", "fe80::1%eth0", "::1 ", ":1::2", "1::2:", "::1.2.3",
-		"1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "2001:db8::1/64"};
+		"1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "2001:db8::1/64",
+		"1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::8"};
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		struct net_address address;
 		char text[NET_ADDRESS_TEXT_BYTES];

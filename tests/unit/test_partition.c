@@ -84,6 +84,7 @@ static void cpuid_says_hv1_and_at_least_leaf_5(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-028. */
 static void cpuid_leaves_beyond_the_last_are_zero(void)
 {
 	static const uint32_t leaves[] = {0, 2, 0x40000006, 0x40000009, 0x4000000b, 0x4000000c,
@@ -99,6 +100,7 @@ static void cpuid_leaves_beyond_the_last_are_zero(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-030. */
 static void every_vp_sees_the_same_cpuid(void)
 {
 	uint32_t first[4], last[4];
@@ -138,6 +140,7 @@ static const struct {
 	{32 + 23, 0x40000114, 0x40000115},
 };
 
+/* R-CPUID-002, R-CPUID-003. */
 static void promises_check(void)
 {
 	uint32_t r[4];
@@ -197,6 +200,7 @@ static void without_known_frequencies_they_are_not_promised(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-012. */
 static void privileges_that_are_off_deny_their_calls(void)
 {
 	uint32_t r[4];
@@ -219,6 +223,7 @@ static void privileges_that_are_off_deny_their_calls(void)
 
 /* ---- registers ----------------------------------------------------------------------------- */
 
+/* R-REG-007, R-REG-008. */
 static void guest_os_id_reads_back_whatever_it_is(void)
 {
 	rig_open(&rig, 2);
@@ -226,9 +231,15 @@ static void guest_os_id_reads_back_whatever_it_is(void)
 	CU_ASSERT_EQUAL(rig_read(&rig, 1, HV_X64_MSR_GUEST_OS_ID), 0x0000010000000000ull);
 	rig_write(&rig, 1, HV_X64_MSR_GUEST_OS_ID, UINT64_MAX);
 	CU_ASSERT_EQUAL(rig_read(&rig, 0, HV_X64_MSR_GUEST_OS_ID), UINT64_MAX);
+	/* nor does it matter to what it enables */
+	rig_write(&rig, 0, HV_X64_MSR_GUEST_OS_ID, 1);
+	rig_write(&rig, 0, HV_X64_MSR_HYPERCALL, RIG_CODE | 1);
+	CU_ASSERT_EQUAL(rig_read(&rig, 0, HV_X64_MSR_HYPERCALL), RIG_CODE | 1);
+	CU_ASSERT_EQUAL(rig_hypercall(&rig, 0x0008, RIG_INPUT, 0), 0);
 	rig_close(&rig);
 }
 
+/* R-REG-009, R-REG-010. */
 static void hypercall_page_needs_a_guest_os_id(void)
 {
 	rig_open(&rig, 1);
@@ -241,6 +252,7 @@ static void hypercall_page_needs_a_guest_os_id(void)
 	rig_close(&rig);
 }
 
+/* R-REG-012. */
 static void hypercall_page_covers_memory_and_gives_it_back(void)
 {
 	static const uint8_t code[] = {0xb8, 2, 0, 0, 0, 0x31, 0xd2, 0xc3};
@@ -281,6 +293,7 @@ static void backend_gives_the_hypercall_code(void)
 	rig_close(&rig);
 }
 
+/* R-REG-011. */
 static void page_registers_fault_beyond_memory(void)
 {
 	rig_open(&rig, 1);
@@ -301,6 +314,7 @@ static void page_registers_fault_beyond_memory(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-022. */
 static void locked_hypercall_register_stays_until_reset(void)
 {
 	rig_open(&rig, 1);
@@ -315,6 +329,7 @@ static void locked_hypercall_register_stays_until_reset(void)
 	rig_close(&rig);
 }
 
+/* R-REG-001. */
 static void read_only_registers_fault_when_written(void)
 {
 	static const uint32_t msrs[] = {HV_X64_MSR_VP_INDEX, HV_X64_MSR_TIME_REF_COUNT,
@@ -326,6 +341,7 @@ static void read_only_registers_fault_when_written(void)
 	rig_close(&rig);
 }
 
+/* R-REG-006, R-TIME-006. */
 static void registers_have_their_values(void)
 {
 	rig_open(&rig, 3);
@@ -355,6 +371,7 @@ static void reserved_bits_are_kept(void)
 	rig_close(&rig);
 }
 
+/* R-REG-004. */
 static void sint_vectors_below_16_fault_unless_masked(void)
 {
 	rig_open(&rig, 1);
@@ -411,6 +428,7 @@ static void on_reset(void *ctx)
 	(*seen)++;
 }
 
+/* R-REG-019. */
 static void reset_register_resets_on_1_alone(void)
 {
 	rig_open(&rig, 1);
@@ -432,6 +450,7 @@ static void reset_register_resets_on_1_alone(void)
 	rig_close(&rig);
 }
 
+/* R-REG-020. */
 static void reset_restores_registers_and_uncovers_memory(void)
 {
 	rig_open(&rig, 1);
@@ -488,6 +507,7 @@ static void on_crash(void *ctx, const struct partition_crash *crash)
 		memcpy(seen->message, crash->message, crash->message_bytes);
 }
 
+/* R-CPUID-008, R-REG-017, R-REG-018. */
 static void crash_is_reported_with_its_message(void)
 {
 	struct crash_seen seen = {0};
@@ -515,6 +535,7 @@ static void crash_is_reported_with_its_message(void)
 	rig_close(&rig);
 }
 
+/* R-REG-018. */
 static void crash_message_is_bounded_by_a_page_and_memory(void)
 {
 	struct crash_seen seen = {0};

@@ -8,6 +8,7 @@
 
 /* ---- opening ---------------------------------------------------------- */
 
+/* R-RING-031. */
 static void writer_init_sets_features_and_no_pending_size(void)
 {
 	struct ring_rig rig;
@@ -24,6 +25,7 @@ static void writer_init_sets_features_and_no_pending_size(void)
 	ring_rig_free(&rig);
 }
 
+/* R-RING-031. */
 static void reader_init_clears_the_mask_alone(void)
 {
 	struct ring_rig rig;
@@ -156,6 +158,7 @@ static const uint8_t golden[32] = {0x06, 0x00, 0x02, 0x00, 0x03, 0x00, 0x01,
 	0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x00, 0x00, 0x00,	 /* payload, pad */
 	0x00, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00, 0x00}; /* reserved, start offset */
 
+/* R-RING-004. */
 static void packet_has_the_golden_bytes(void)
 {
 	struct ring_rig rig;

@@ -55,6 +55,7 @@ static const struct {
 	{0xFFFF, 2, 10, 0, 88, RING_CORRUPT_TYPE},
 };
 
+/* R-RING-038, R-RING-039, R-RING-024. */
 static void each_bad_descriptor_has_its_name_and_stops_the_reader(void)
 {
 	for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
@@ -92,7 +93,7 @@ static void each_bad_descriptor_has_its_name_and_stops_the_reader(void)
 	}
 }
 
-/* R-PKT-005 in full: all 65,536 types. */
+/* R-PKT-005, R-RING-038 in full: all 65,536 types. */
 static void every_unknown_type_is_refused(void)
 {
 	struct ring_rig rig;
@@ -243,6 +244,7 @@ static void writer_validates_the_read_index_at_each_use(void)
 	}
 }
 
+/* R-RING-033. */
 static void write_index_that_moves_backward_is_corruption(void)
 {
 	struct packet_view view = {0};
@@ -263,7 +265,7 @@ static void write_index_that_moves_backward_is_corruption(void)
 	}
 }
 
-/* A reader can neither go back nor pass what is published. */
+/* R-RING-033: a reader can neither go back nor pass what is published. */
 static void read_index_that_moves_backward_or_too_far_is_corruption(void)
 {
 	for (uint32_t at = 0; at < SIZE; at += 512) {
@@ -310,6 +312,7 @@ static void scribbling_on_our_indices_changes_nothing(void)
 	ring_rig_free(&rig);
 }
 
+/* R-RING-039. */
 static void one_half_stops_and_the_other_goes_on(void)
 {
 	struct ring_rig out;

@@ -178,7 +178,7 @@ static void polling_reader_is_never_signalled(void)
 
 /* ---- space ------------------------------------------------------------ */
 
-/* R-RING-011 .. R-RING-014: what is free before and after a batch, what is wanted. */
+/* R-RING-011, R-RING-012, R-RING-013, R-RING-014: free before and after a batch, and wanted. */
 static void reader_signals_when_free_space_rises_to_what_is_wanted(void)
 {
 	/* free space = 4088 - 512 * (packets in the ring) */
@@ -253,7 +253,7 @@ static void satisfied_wish_is_not_signalled_again(void)
 	ring_rig_free(&rig);
 }
 
-/* R-RING-011: a writer without the feature bit polls and must not be signalled. */
+/* R-RING-011, R-RING-032: a writer without the feature bit polls and must not be signalled. */
 static void writer_without_the_feature_is_not_signalled_for_space(void)
 {
 	struct ring_rig rig;
@@ -270,7 +270,7 @@ static void writer_without_the_feature_is_not_signalled_for_space(void)
 	ring_rig_free(&rig);
 }
 
-/* A wish that is seen only by the last look: room counts from the last fenced look. */
+/* R-RING-037: a wish that is seen only by the last look: room counts from the last fenced look. */
 static void flush_makes_up_for_what_publish_could_not_see(void)
 {
 	struct ring_rig rig;
@@ -299,7 +299,10 @@ static void flush_of_nothing_read_leaves_shared_memory_alone(void)
 	ring_rig_free(&rig);
 }
 
-/* R-RING-015, R-RING-016: the wish is stored, and cleared by the reservation that fits. */
+/*
+ * R-RING-015, R-RING-016, R-RING-035: the wish is stored, and cleared by the reservation that
+ * fits.
+ */
 static void blocked_writer_stores_its_wish_and_clears_it_later(void)
 {
 	struct ring_rig rig;
@@ -354,7 +357,7 @@ static void wish_notices_room_that_came_meanwhile(void)
 	ring_rig_free(&rig);
 }
 
-/* The reader counts from the published index: what is committed since is on top. */
+/* R-RING-034: the reader counts from the published index: what is committed since is on top. */
 static void wish_counts_what_is_not_yet_published(void)
 {
 	struct ring_rig rig;

@@ -57,6 +57,7 @@ static void run_block(struct fixture *f, uint8_t opcode, uint8_t flags, uint64_t
 static const uint8_t reads[] = {0x08, 0x28, 0xA8, 0x88};
 static const uint8_t writes[] = {0x0A, 0x2A, 0xAA, 0x8A};
 
+/* R-STOR-034. */
 static void what_is_written_is_read_back_with_every_cdb_size(void)
 {
 	struct fixture *f = fixture_disk();
@@ -78,6 +79,7 @@ static void what_is_written_is_read_back_with_every_cdb_size(void)
 	fixture_free(f);
 }
 
+/* R-STOR-079. */
 static void the_six_byte_forms_have_21_bits_and_256_blocks(void)
 {
 	struct fixture *f = fixture_disk();
@@ -90,6 +92,7 @@ static void the_six_byte_forms_have_21_bits_and_256_blocks(void)
 	fixture_free(f);
 }
 
+/* R-STOR-031. */
 static void ranges_are_checked_at_the_bound_without_wrapping(void)
 {
 	struct fixture *f = fixture_disk();
@@ -120,6 +123,7 @@ static void ranges_are_checked_at_the_bound_without_wrapping(void)
 	fixture_free(f);
 }
 
+/* R-STOR-032. */
 static void counts_beyond_the_buffer_move_nothing(void)
 {
 	struct fixture *f = fixture_disk();
@@ -139,6 +143,7 @@ static void counts_beyond_the_buffer_move_nothing(void)
 	fixture_free(f);
 }
 
+/* R-STOR-079. */
 static void checks_come_in_order(void)
 {
 	struct fixture *f = fixture_disk();
@@ -159,6 +164,7 @@ static void checks_come_in_order(void)
 	fixture_free(f);
 }
 
+/* R-STOR-033. */
 static void a_read_only_disk_is_never_written(void)
 {
 	static const uint8_t opcodes[] = {0x0A, 0x2A, 0xAA, 0x8A, 0x2E, 0xAE, 0x8E, 0x41, 0x93};
@@ -183,6 +189,7 @@ static void a_read_only_disk_is_never_written(void)
 	fixture_free(f);
 }
 
+/* R-STOR-036. */
 static void forced_unit_access_reaches_the_store(void)
 {
 	struct fixture *f = fixture_disk();
@@ -206,6 +213,7 @@ static void forced_unit_access_reaches_the_store(void)
 	fixture_free(f);
 }
 
+/* R-STOR-035. */
 static void synchronize_cache_reaches_the_store_before_it_completes(void)
 {
 	static const uint8_t cdbs[2][16] = {{0x35}, {0x91}};
@@ -294,6 +302,7 @@ static void every_io_of_a_command_may_fail(void)
 
 /* ---- verify -------------------------------------------------------------------------------- */
 
+/* R-STOR-082. */
 static void verify_compares_when_asked(void)
 {
 	static const uint8_t opcodes[] = {0x2F, 0xAF, 0x8F};
@@ -319,6 +328,7 @@ static void verify_compares_when_asked(void)
 	fixture_free(f);
 }
 
+/* R-STOR-082. */
 static void write_and_verify_writes_durably(void)
 {
 	static const uint8_t opcodes[] = {0x2E, 0xAE, 0x8E};
@@ -396,6 +406,7 @@ static void commands_share_the_scratch_memory_in_turn(void)
 
 /* ---- WRITE SAME ---------------------------------------------------------------------------- */
 
+/* R-STOR-085. */
 static void write_same_repeats_its_block(void)
 {
 	static const uint8_t opcodes[] = {0x41, 0x93};
@@ -416,6 +427,7 @@ static void write_same_repeats_its_block(void)
 	fixture_free(f);
 }
 
+/* R-STOR-085, R-STOR-087. */
 static void write_same_of_zeros_becomes_one_operation(void)
 {
 	struct fixture *f = fixture_disk();
@@ -451,6 +463,7 @@ static void write_same_of_zeros_becomes_one_operation(void)
 	fixture_free(f);
 }
 
+/* R-STOR-085. */
 static void write_same_has_limits(void)
 {
 	struct fixture *f = fixture_disk(); /* at most 256 KiB: 512 blocks */
@@ -498,6 +511,7 @@ static void run_unmap(struct fixture *f, unsigned descriptors)
 	RUN_OUT(f, bytes, 0x42, 0, 0, 0, 0, 0, 0, (uint8_t)(bytes >> 8), (uint8_t)bytes);
 }
 
+/* R-STOR-040. */
 static void unmap_discards_each_range(void)
 {
 	struct fixture *f = fixture_disk();
@@ -528,6 +542,7 @@ static void unmap_discards_each_range(void)
 	fixture_free(f);
 }
 
+/* R-STOR-086. */
 static void unmap_is_advice_to_the_store(void)
 {
 	struct fixture *f = fixture_disk();
@@ -542,6 +557,7 @@ static void unmap_is_advice_to_the_store(void)
 	fixture_free(f);
 }
 
+/* R-STOR-040. */
 static void unmap_checks_its_parameter_list(void)
 {
 	struct fixture *f = fixture_disk();
@@ -570,7 +586,10 @@ static void unmap_checks_its_parameter_list(void)
 	fixture_free(f);
 }
 
-/* The longest list that a 16-bit length can name, each range done one after the other. */
+/*
+ * R-STOR-041: the longest list that a 16-bit length can name, each range done one after the
+ * other.
+ */
 static void unmap_takes_the_longest_list(void)
 {
 	struct fixture *f = fixture_disk();
@@ -579,6 +598,50 @@ static void unmap_takes_the_longest_list(void)
 	run_unmap(f, 4095);
 	ASSERT_GOOD(f, 8 + 4095 * 16);
 	CU_ASSERT_EQUAL(f->store->counts[STORE_DISCARD], 4095);
+	fixture_free(f);
+}
+
+/* R-STOR-092: a descriptor that changes behind its check frees what was checked. */
+static void an_unmap_descriptor_is_read_once(void)
+{
+	struct fixture *f = fixture_disk();
+	memset(f->data, 0, 256);
+	memset(f->store->bytes, 0xEE, BLOCKS * 512);
+	unmap_descriptor(f, 0, 8, 8);
+	unmap_descriptor(f, 1, 32, 8);
+	scsi_put16(f->data, 38);
+	scsi_put16(f->data + 2, 32);
+	const uint8_t cdb[16] = {0x42, 0, 0, 0, 0, 0, 0, 0, 40};
+	f->store->holds = true;
+	fixture_start(f, cdb, 10, STORAGE_DATA_OUT, 40);
+	CU_ASSERT_EQUAL_FATAL(f->store->held_count, 1);
+	unmap_descriptor(f, 0, BLOCKS, 1000);
+	scsi_put16(f->data + 2, 0xFFF0); /* nor does the length grow */
+	store_script_release(f->store, 0);
+	CU_ASSERT_EQUAL_FATAL(f->store->held_count, 1);
+	store_script_release(f->store, 0);
+	CU_ASSERT_EQUAL(f->done_count, 1);
+	ASSERT_GOOD(f, 40);
+	CU_ASSERT_EQUAL(f->store->counts[STORE_DISCARD], 2);
+	CU_ASSERT_EQUAL(f->store->bytes[8 * 512], 0);
+	CU_ASSERT_EQUAL(f->store->bytes[16 * 512], 0xEE);
+	CU_ASSERT_EQUAL(f->store->bytes[32 * 512], 0);
+	fixture_free(f);
+}
+
+/* R-STOR-086: descriptors that overlap free the disk once; those that are wrong are still found. */
+static void unmap_frees_no_more_than_the_disk_has(void)
+{
+	struct fixture *f = fixture_disk();
+	for (unsigned i = 0; i < 100; i++)
+		unmap_descriptor(f, i, 0, BLOCKS);
+	run_unmap(f, 100);
+	ASSERT_GOOD(f, 8 + 100 * 16);
+	CU_ASSERT_EQUAL(f->store->counts[STORE_DISCARD], 1);
+	unmap_descriptor(f, 99, 1, BLOCKS);
+	run_unmap(f, 100);
+	ASSERT_SENSE(f, 0x06, 5, 0x21, 0x00);
+	CU_ASSERT_EQUAL(f->store->counts[STORE_DISCARD], 2);
 	fixture_free(f);
 }
 
@@ -603,5 +666,7 @@ static const struct test tests[] = {
 	TEST(unmap_is_advice_to_the_store),
 	TEST(unmap_checks_its_parameter_list),
 	TEST(unmap_takes_the_longest_list),
+	TEST(an_unmap_descriptor_is_read_once),
+	TEST(unmap_frees_no_more_than_the_disk_has),
 };
 TEST_MAIN("scsi_block", tests)

@@ -25,6 +25,7 @@ static void commands_are_sorted_complete_and_have_the_length_of_their_group(void
 	}
 }
 
+/* R-STOR-026. */
 static void unknown_operations_are_refused(void)
 {
 	struct fixture *f = fixture_disk();
@@ -62,6 +63,7 @@ static void short_cdbs_and_contrary_directions_are_refused(void)
 
 /* ---- INQUIRY ------------------------------------------------------------------------------- */
 
+/* R-STOR-076. */
 static void inquiry_describes_a_disk(void)
 {
 	static const uint8_t expected[104] = {0x00, 0x00, 0x05, 0x02, 0x63, 0x00, 0x00, 0x02,
@@ -79,6 +81,7 @@ static void inquiry_describes_a_disk(void)
 	fixture_free(f);
 }
 
+/* R-STOR-026. */
 static void inquiry_refuses_contradictions(void)
 {
 	struct fixture *f = fixture_disk();
@@ -141,6 +144,7 @@ static void vpd_pages_have_their_exact_bytes(void)
 	fixture_free(f);
 }
 
+/* R-STOR-038. */
 static void vpd_page_00_lists_exactly_the_pages_that_are_answered(void)
 {
 	struct scsi_device_config config = {.type = SCSI_DEVICE_DISK, .refuses_unmap = true};
@@ -204,6 +208,7 @@ static void lba_status_says_mapped_to_the_end(void)
 
 /* ---- mode pages ---------------------------------------------------------------------------- */
 
+/* R-STOR-084. */
 static void mode_sense_has_its_exact_bytes(void)
 {
 	struct fixture *f = fixture_disk();
@@ -226,6 +231,7 @@ static void mode_sense_has_its_exact_bytes(void)
 	fixture_free(f);
 }
 
+/* R-STOR-084. */
 static void mode_sense_refuses_other_pages_and_lengths(void)
 {
 	struct fixture *f = fixture_disk();
@@ -253,6 +259,7 @@ static void mode_select(struct fixture *f, uint8_t page, uint8_t page_length, ui
 	RUN_OUT(f, 24, 0x15, 0x10, 0, 0, 24);
 }
 
+/* R-STOR-042. */
 static void mode_select_takes_only_what_is_so_already(void)
 {
 	struct fixture *f = fixture_disk();
@@ -327,6 +334,7 @@ static void stopping_the_unit_flushes(void)
 	fixture_free(f);
 }
 
+/* R-STOR-083. */
 static void request_sense_returns_saved_sense_once(void)
 {
 	struct fixture *f = fixture_disk();
@@ -354,6 +362,7 @@ static void request_sense_returns_saved_sense_once(void)
 
 /* ---- unit attention ------------------------------------------------------------------------ */
 
+/* R-STOR-037, R-STOR-077. */
 static void a_capacity_change_is_reported_once(void)
 {
 	struct fixture *f = fixture_disk();
@@ -374,6 +383,7 @@ static void a_capacity_change_is_reported_once(void)
 	fixture_free(f);
 }
 
+/* R-STOR-037, R-STOR-077, R-STOR-083. */
 static void request_sense_takes_an_attention_as_data(void)
 {
 	struct fixture *f = fixture_disk();

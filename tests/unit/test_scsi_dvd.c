@@ -43,6 +43,7 @@ static void inquiry_describes_a_dvd_drive(void)
 	fixture_free(f);
 }
 
+/* R-STOR-057. */
 static void reading_needs_a_medium(void)
 {
 	static const uint8_t opcodes[] = {
@@ -124,6 +125,7 @@ static void poll_media(struct fixture *f)
 	RUN_IN(f, 8, 0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8);
 }
 
+/* R-STOR-058. */
 static void eject_obeys_prevent(void)
 {
 	struct fixture *f = drive(true);
@@ -156,6 +158,7 @@ static void eject_obeys_prevent(void)
 	fixture_free(f);
 }
 
+/* R-STOR-057, R-STOR-088. */
 static void media_events_are_reported_once(void)
 {
 	struct fixture *f = drive(true);
@@ -185,6 +188,7 @@ static void media_events_are_reported_once(void)
 	fixture_free(f);
 }
 
+/* R-STOR-088. */
 static void events_come_by_class_and_media_first(void)
 {
 	struct fixture *f = drive(true);
@@ -257,6 +261,7 @@ static void toc_has_one_track_and_the_lead_out(void)
 	fixture_free(f);
 }
 
+/* R-STOR-059. */
 static void configuration_has_its_exact_bytes(void)
 {
 	struct fixture *f = drive(true);

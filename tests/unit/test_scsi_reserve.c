@@ -290,6 +290,24 @@ static void a_device_has_a_bounded_number_of_nexuses(void)
 	fixture_free(f);
 }
 
+/* R-STOR-078. */
+static void attentions_and_sense_are_each_controllers_own(void)
+{
+	struct pair p = pair_make();
+	scsi_nexus_raise(&p.a->nexus, SCSI_ATTENTION_CAPACITY);
+	RUN_NONE(p.b, 0x00);
+	ASSERT_GOOD(p.b, 0);
+	RUN_NONE(p.a, 0x00);
+	ASSERT_SENSE(p.a, 0x04, 6, 0x2A, 0x09);
+	RUN_NONE(p.b, 0xFF);
+	ASSERT_SENSE(p.b, 0x06, 5, 0x20, 0x00);
+	RUN_IN(p.a, 18, 0x03, 0, 0, 0, 18); /* its own sense was of the attention */
+	ASSERT_DATA(p.a, 0x70, 0, 6, 0, 0, 0, 0, 0x0A, 0, 0, 0, 0, 0x2A);
+	RUN_IN(p.b, 18, 0x03, 0, 0, 0, 18);
+	ASSERT_DATA(p.b, 0x70, 0, 5, 0, 0, 0, 0, 0x0A, 0, 0, 0, 0, 0x20);
+	pair_free(&p);
+}
+
 static const struct test tests[] = {
 	TEST(capabilities_have_their_exact_bytes),
 	TEST(each_type_excludes_what_it_says),
@@ -301,5 +319,6 @@ static const struct test tests[] = {
 	TEST(parameter_lists_are_checked),
 	TEST(a_nexus_that_goes_takes_its_reservation_along),
 	TEST(a_device_has_a_bounded_number_of_nexuses),
+	TEST(attentions_and_sense_are_each_controllers_own),
 };
 TEST_MAIN("scsi_reserve", tests)

@@ -105,6 +105,7 @@ static void host_sends_the_recorded_request_and_accepts_linux_answer(void)
 	CU_ASSERT_EQUAL(ic_host_rejections(&f.vsp.session.ic), 0);
 }
 
+/* R-SHUT-007. */
 static void guest_answers_the_recorded_host_as_linux_does(void)
 {
 	FILE *file = golden_open();
@@ -137,7 +138,10 @@ static void guest_answers_the_recorded_host_as_linux_does(void)
 	CU_ASSERT_FALSE(shutdown_ic_take(&guest, &order));
 }
 
-/* "Shutdown request, reboot forced" as the notes write it out; all behind flags is 0. */
+/*
+ * R-SHUT-001: "Shutdown request, reboot forced" as the notes write it out; all behind flags is
+ * 0.
+ */
 static void host_asks_for_a_forced_restart_with_the_bytes_of_the_notes(void)
 {
 	static const uint8_t head[40] = {
@@ -208,6 +212,7 @@ static void run_pair(unsigned host_fw, unsigned guest_fw, unsigned host_msg, uns
 		CU_ASSERT_EQUAL(f.rig.sent[8], frameworks[framework].major);
 		CU_ASSERT_EQUAL(f.rig.sent[14], messages[message].major);
 		CU_ASSERT_EQUAL(f.rig.sent[16], messages[message].minor);
+		CU_ASSERT_EQUAL(get16(f.rig.sent + AT_BODY_BYTES), 2060); /* R-SHUT-001 */
 		rig_guest_answers(&f.rig, &guest.ic);
 		CU_ASSERT_EQUAL(f.dones, dones + 1);
 		CU_ASSERT_EQUAL(f.result, SHUTDOWN_ACCEPTED);
@@ -653,6 +658,49 @@ static void names_are_words(void)
 	CU_ASSERT_STRING_EQUAL(shutdown_result_name(SHUTDOWN_CLOSED), "channel closed");
 }
 
+/* R-SHUT-002. */
+static void guest_takes_any_reason_and_timeout(void)
+{
+	static const uint32_t words[] = {0, 1, 0x80000000, 0x8002000f, UINT32_MAX};
+	static struct golden_packet request;
+	static struct golden_packet answer;
+	recorded(&request, &answer);
+	for (unsigned i = 0; i < 25; i++) {
+		struct shutdown_ic guest;
+		struct shutdown_order order;
+		uint8_t reply[2112];
+		size_t len = 0;
+		guest_start(&guest, ALL_ACTIONS);
+		memcpy(request.bytes + AT_BODY, &words[i / 5], 4);
+		memcpy(request.bytes + AT_BODY + 4, &words[i % 5], 4);
+		CU_ASSERT_EQUAL(ic_guest_on_packet(&guest.ic, request.bytes, request.len, reply,
+					sizeof reply, &len),
+			IC_OK);
+		CU_ASSERT_EQUAL(get32(reply + AT_STATUS), IC_STATUS_SUCCESS);
+		CU_ASSERT_TRUE(shutdown_ic_take(&guest, &order));
+		CU_ASSERT_EQUAL(order.reason, words[i / 5]);
+	}
+}
+
+/* R-SHUT-005: each action in each version, also in those of which it is none. */
+static void guest_goes_by_the_flags_whatever_the_version(void)
+{
+	for (unsigned message = 0; message < 4; message++) {
+		for (uint32_t flags = 0; flags < 6; flags++) {
+			struct shutdown_ic guest;
+			struct shutdown_order order = {0};
+			uint32_t status = 1;
+			guest_start(&guest, ALL_ACTIONS);
+			guest.ic.agreement.message = messages[message];
+			CU_ASSERT_EQUAL(guest_give(&guest, flags, 2060, 0, &status), 2088);
+			CU_ASSERT_EQUAL(status, IC_STATUS_SUCCESS);
+			CU_ASSERT_TRUE(shutdown_ic_take(&guest, &order));
+			CU_ASSERT_EQUAL(order.action, flags / 2);
+			CU_ASSERT_EQUAL(order.is_forced, flags & 1);
+		}
+	}
+}
+
 static const struct test tests[] = {
 	TEST(host_sends_the_recorded_request_and_accepts_linux_answer),
 	TEST(guest_answers_the_recorded_host_as_linux_does),
@@ -678,5 +726,7 @@ static const struct test tests[] = {
 	TEST(guest_keeps_the_latest_order_until_it_is_taken),
 	TEST(guest_does_nothing_before_agreement),
 	TEST(names_are_words),
+	TEST(guest_takes_any_reason_and_timeout),
+	TEST(guest_goes_by_the_flags_whatever_the_version),
 };
 TEST_MAIN("shutdown", tests)

@@ -8,6 +8,7 @@
 #include "tests/harness.h"
 #include "tests/unit/ic_bytes.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,7 @@ static void order_is_carried_out_after_it_was_answered(void)
 	end(&f);
 }
 
+/* R-SHUT-003. */
 static void hooks_run_first_with_the_action(void)
 {
 	static struct fixture f;
@@ -282,7 +284,44 @@ static void state_file_is_followed(void)
 	shell("rm -rf @", root);
 }
 
+/*
+ * The helper's other end is a process that a host may have taken over: it is held to what the
+ * command line allows, and to text that is safe on every terminal.
+ */
+static void helper_does_not_take_the_daemons_word(void)
+{
+	static struct fixture f;
+	static char reply[4096];
+	struct {
+		uint32_t action, is_forced, is_process;
+		char message[352];
+	} request = {.is_process = 1, .message = "the host asks for restart"};
+	int fd = -1;
+	prepare(&f);
+	f.shutdown.allowed = SHUTDOWN_IC_CAN(SHUTDOWN_RESTART);
+	for (uint32_t action = 0; action <= SHUTDOWN_ACTION_COUNT; action++) {
+		request.action = action;
+		const ssize_t result = f.component.helper->serve(
+			f.component.ctx, &request, sizeof request, reply, sizeof reply, &fd);
+		CU_ASSERT_EQUAL(result > 0, action == SHUTDOWN_RESTART);
+	}
+	request.action = SHUTDOWN_RESTART;
+	static const char *const bad[] = {"\x1b[2J", "a\nb", "\x7f", "\xc2\x9b"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		strcpy(request.message, bad[i]);
+		CU_ASSERT_EQUAL(f.component.helper->serve(f.component.ctx, &request, sizeof request,
+					reply, sizeof reply, &fd),
+			-EINVAL);
+	}
+	memset(request.message, 'x', sizeof request.message); /* no end */
+	CU_ASSERT_EQUAL(f.component.helper->serve(f.component.ctx, &request, sizeof request, reply,
+				sizeof reply, &fd),
+		-EINVAL);
+	end(&f);
+}
+
 static const struct test tests[] = {
+	TEST(helper_does_not_take_the_daemons_word),
 	TEST(program_of_the_machine_is_chosen_without_a_shell),
 	TEST(order_is_carried_out_after_it_was_answered),
 	TEST(hooks_run_first_with_the_action),

@@ -290,6 +290,7 @@ static const struct storage_vsp_config plain = {0};
 
 /* ---- tests --------------------------------------------------------------------------------- */
 
+/* R-STOR-023. */
 static void offers_say_what_they_are(void)
 {
 	static const uint8_t scsi[16] = {0xd9, 0x63, 0x61, 0xba, 0xa1, 0x04, 0x29, 0x4d, 0xb6, 0x05,
@@ -334,7 +335,7 @@ static void a_failed_offer_leaves_nothing(void)
 	bus_free();
 }
 
-/* R-PKT-007: offsets, many pages, pages out of order, a buffer over two regions. */
+/* R-PKT-007, R-STOR-080: offsets, many pages, pages out of order, a buffer over two regions. */
 static void page_lists_move_exactly_their_bytes(void)
 {
 	static const uint64_t scattered[] = {9, 3, 31, 32, 10};
@@ -365,7 +366,8 @@ static void page_lists_move_exactly_their_bytes(void)
 	rig_free(&r);
 }
 
-/* R-STOR-044 … R-STOR-046: answered with an error, nothing moved, the channel goes on. */
+/* R-STOR-044, R-STOR-045, R-STOR-046: answered with an error, nothing moved, the channel goes on.
+ */
 static void bad_page_lists_are_answered_with_an_error(void)
 {
 	static const uint64_t outside[] = {1, MEMORY_PAGES};
@@ -396,6 +398,7 @@ static void bad_page_lists_are_answered_with_an_error(void)
 	rig_free(&r);
 }
 
+/* R-STOR-047. */
 static void packets_that_want_no_answer_get_none(void)
 {
 	struct rig r = rig_make(&plain);
@@ -604,6 +607,7 @@ static void lists_of_one_page_are_as_strict_as_others(void)
 	rig_free(&r);
 }
 
+/* R-STOR-070. */
 static void requests_wait_for_a_free_slot(void)
 {
 	const struct storage_vsp_config config = {.requests = 4};
@@ -627,6 +631,7 @@ static void requests_wait_for_a_free_slot(void)
 	rig_free(&r);
 }
 
+/* R-STOR-067. */
 static void hot_plug_is_announced_on_the_primary(void)
 {
 	static const uint8_t enumerate[64] = {0x0B};
@@ -656,6 +661,7 @@ static void hot_plug_is_announced_on_the_primary(void)
 	rig_free(&r);
 }
 
+/* R-STOR-091. */
 static void a_corrupt_ring_fails_only_its_channel(void)
 {
 	struct rig r = rig_make(&plain);
@@ -673,6 +679,7 @@ static void a_corrupt_ring_fails_only_its_channel(void)
 	rig_free(&r);
 }
 
+/* R-STOR-013, R-STOR-069. */
 static void sub_channels_come_on_demand_and_go_with_the_primary(void)
 {
 	const struct storage_vsp_config config = {.max_sub_channels = 2};
@@ -758,6 +765,50 @@ static void a_corrupt_reply_ring_stops_the_channel_with_a_reason(void)
 	rig_free(&r);
 }
 
+/* R-STOR-048: the guest writes over a request, and over the ring, while it is carried out. */
+static void a_request_that_is_changed_later_is_carried_out_as_it_was_sent(void)
+{
+	struct rig r = rig_make(&plain);
+	const struct packet_gpa_range buffer = {.byte_count = 512, .first_gpn = 1};
+	uint64_t reply[64] = {0};
+	struct packet_view view = {0};
+	uint32_t moved;
+	handshake(r.channel);
+	memset(page(1), 0x6B, 512);
+	r.store->holds = true;
+	CU_ASSERT(transfer_send(r.channel, true, 41, 100, 1, &buffer, 1));
+	turn(r.channel);
+	CU_ASSERT_EQUAL_FATAL(r.store->held_count, 1);
+	memset(r.channel->rings.memory + RING_CONTROL_BYTES, 0xFF, RING_PAIR_DATA_BYTES);
+	store_script_release(r.store, 0);
+	turn(r.channel);
+	CU_ASSERT_FATAL(reply_take(r.channel, &view, (uint8_t *)reply));
+	CU_ASSERT_EQUAL(view.transaction_id, 41);
+	CU_ASSERT_EQUAL(view.payload_bytes, 64);
+	CU_ASSERT_EQUAL(((uint8_t *)reply)[14], 0x01);
+	memcpy(&moved, (uint8_t *)reply + 24, 4);
+	CU_ASSERT_EQUAL(moved, 512);
+	CU_ASSERT_EQUAL(r.store->last_offset, 100 * 512);
+	CU_ASSERT_EQUAL(r.store->bytes[100 * 512], 0x6B);
+	CU_ASSERT_EQUAL(r.store->bytes[101 * 512], 0);
+	rig_free(&r);
+}
+
+/* R-STOR-064. */
+static void user_data_of_the_guest_means_nothing(void)
+{
+	struct rig r = rig_make(&plain);
+	uint8_t user_data[VMBUS_USER_DATA_BYTES];
+	channel_close(r.channel);
+	memset(user_data, 0xFF, sizeof user_data);
+	ring_pair_close(&r.channel->rings);
+	ring_pair_open(&r.channel->rings);
+	r.channel->offer.ops->open(r.channel->offer.ctx, r.channel, user_data);
+	CU_ASSERT_EQUAL(r.channel->open_status, 0);
+	handshake(r.channel);
+	rig_free(&r);
+}
+
 static const struct test tests[] = {
 	TEST(offers_say_what_they_are),
 	TEST(a_failed_offer_leaves_nothing),
@@ -776,5 +827,7 @@ static const struct test tests[] = {
 	TEST(sub_channels_come_on_demand_and_go_with_the_primary),
 	TEST(closing_waits_for_io_in_flight),
 	TEST(a_corrupt_reply_ring_stops_the_channel_with_a_reason),
+	TEST(a_request_that_is_changed_later_is_carried_out_as_it_was_sent),
+	TEST(user_data_of_the_guest_means_nothing),
 };
 TEST_MAIN("storage_provider", tests)

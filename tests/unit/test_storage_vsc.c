@@ -75,6 +75,7 @@ static struct storage_vsc_request transfer(struct storage_vsc_lun *lun, uint8_t 
 
 /* ---- handshake ---------------------------------------------------------- */
 
+/* R-STOR-050, R-STOR-052. */
 static void handshake_is_byte_for_byte_that_of_a_real_guest(void)
 {
 	static const char *const names[] = {"begin_initialization", "query_protocol_version_0602",
@@ -97,6 +98,7 @@ static void handshake_is_byte_for_byte_that_of_a_real_guest(void)
 	free(rig);
 }
 
+/* R-STOR-049. */
 static void version_falls_back_from_the_newest_in_order(void)
 {
 	struct rig *rig = rig_new();
@@ -176,6 +178,7 @@ static void highest_version_can_be_limited(void)
 
 /* ---- requests ----------------------------------------------------------- */
 
+/* R-STOR-050. */
 static void commands_are_byte_for_byte_those_of_a_real_guest(void)
 {
 	struct rig *rig = rig_scanned();
@@ -316,6 +319,7 @@ static void write_same_carries_one_block_and_the_unmap_bit(void)
 	free(rig);
 }
 
+/* R-STOR-051. */
 static void data_at_any_offset_and_length_gets_the_right_page_list(void)
 {
 	struct rig *rig = rig_scanned();
@@ -349,6 +353,7 @@ static void data_at_any_offset_and_length_gets_the_right_page_list(void)
 	free(rig);
 }
 
+/* R-STOR-051. */
 static void bad_requests_are_refused_before_anything_is_sent(void)
 {
 	struct rig *rig = rig_scanned();

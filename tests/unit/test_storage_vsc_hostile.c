@@ -34,6 +34,7 @@ static void refuse(struct rig *rig, const struct rig_packet *packet, struct rig_
 		memcpy(answer->payload + 8, &status, 4);
 }
 
+/* R-STOR-049. */
 static void any_refusal_but_a_version_ends_the_handshake(void)
 {
 	static const uint32_t operations[] = {STORAGE_OP_BEGIN_INITIALIZATION,
@@ -145,6 +146,7 @@ static void properties_are_checked(void)
 
 /* ---- completions -------------------------------------------------------- */
 
+/* R-STOR-053, R-PKT-003. */
 static void unknown_stale_and_zero_ids_are_ignored(void)
 {
 	struct rig *rig = rig_scanned();
@@ -203,6 +205,7 @@ static void say_too_much(
 	memset(answer->payload + 24, 0xFF, 4);
 }
 
+/* R-STOR-054. */
 static void transfer_length_past_the_request_is_clamped(void)
 {
 	struct rig *rig = rig_scanned();
@@ -240,6 +243,7 @@ static void sense_too_long(
 	answer->payload[12 + 9] = 255;
 }
 
+/* R-STOR-054. */
 static void sense_length_past_the_reply_is_clamped(void)
 {
 	struct rig *rig = rig_scanned();
@@ -312,6 +316,7 @@ static void a_header_that_contradicts_its_srb_is_no_success(void)
 	free(rig);
 }
 
+/* R-STOR-055. */
 static void packets_of_other_types_and_operations_are_ignored(void)
 {
 	struct rig *rig = rig_scanned();
@@ -421,6 +426,7 @@ static struct outcome failing_read(struct rig *rig)
 	return outcome;
 }
 
+/* R-STOR-090. */
 static void passing_troubles_are_retried_and_lasting_ones_bounded(void)
 {
 	static const struct {
@@ -493,6 +499,7 @@ static void lasting_troubles_are_not_retried(void)
 	}
 }
 
+/* R-STOR-090. */
 static void a_capacity_change_is_learned_and_the_command_repeated(void)
 {
 	struct rig *rig = rig_scanned();

@@ -49,6 +49,7 @@ static void enumerate_bus(struct rig *rig)
 	rig_send(rig, 0, PACKET_TYPE_INBAND, 0, packet, sizeof packet);
 }
 
+/* R-STOR-056. */
 static void notification_leads_to_added_changed_and_removed(void)
 {
 	struct rig *rig = rig_scanned();

@@ -5,6 +5,7 @@
 
 /* ---- deadlines ---------------------------------------------------------- */
 
+/* R-STOR-089. */
 static void a_deadline_resets_the_lun_then_gives_up_and_says_memory_is_lost(void)
 {
 	struct rig *rig = rig_scanned();
@@ -142,6 +143,7 @@ static void reset_can_be_asked_for(void)
 
 /* ---- endings ------------------------------------------------------------ */
 
+/* R-STOR-089. */
 static void stop_completes_everything_exactly_once(void)
 {
 	enum { COUNT = 30 };

@@ -13,6 +13,7 @@ static const struct storage_vsp_config multi = {.max_sub_channels = 3};
 
 /* ---- handshake ----------------------------------------------------------------------------- */
 
+/* R-STOR-001, R-STOR-005, R-STOR-065. */
 static void handshake_has_its_exact_bytes(void)
 {
 	struct guest *g = guest_create(&multi);
@@ -29,6 +30,7 @@ static void handshake_has_its_exact_bytes(void)
 	guest_free(g);
 }
 
+/* R-STOR-003, R-STOR-006, R-STOR-008. */
 static void each_version_is_spoken_in_its_size(void)
 {
 	static const struct {
@@ -72,6 +74,7 @@ static void each_version_is_spoken_in_its_size(void)
 	}
 }
 
+/* R-STOR-004. */
 static void other_versions_are_refused_and_a_lower_one_taken(void)
 {
 	static const uint16_t refused[] = {
@@ -107,6 +110,7 @@ static struct guest *guest_in(enum storage_state state, const struct storage_vsp
 	return g;
 }
 
+/* R-STOR-002, R-STOR-047. */
 static void each_operation_is_legal_in_its_states_only(void)
 {
 	/* Bit n: legal in state n. 0xFF: not a guest's operation at all. */
@@ -132,6 +136,7 @@ static void each_operation_is_legal_in_its_states_only(void)
 	}
 }
 
+/* R-STOR-002. */
 static void a_refused_operation_leaves_the_handshake_whole(void)
 {
 	struct guest *g = guest_create(&plain);
@@ -143,6 +148,7 @@ static void a_refused_operation_leaves_the_handshake_whole(void)
 	guest_free(g);
 }
 
+/* R-STOR-009. */
 static void an_early_srb_touches_no_disk(void)
 {
 	struct guest *g = guest_create(&plain);
@@ -155,7 +161,7 @@ static void an_early_srb_touches_no_disk(void)
 	guest_free(g);
 }
 
-/* R-STOR-007, R-STOR-062: never more payload than the request had. */
+/* R-STOR-007, R-STOR-062, R-STOR-072: never more payload than the request had. */
 static void replies_are_as_long_as_their_requests(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -197,6 +203,7 @@ static void short_control_packets_are_refused(void)
 
 /* ---- sub-channels -------------------------------------------------------------------------- */
 
+/* R-STOR-013, R-STOR-014, R-STOR-068. */
 static void sub_channels_are_offered_up_to_the_maximum(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_END_INITIALIZATION, &multi);
@@ -224,6 +231,7 @@ static void sub_channels_are_offered_up_to_the_maximum(void)
 	guest_free(g);
 }
 
+/* R-STOR-015, R-STOR-016. */
 static void sub_channels_hold_their_packets_until_ready(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_END_INITIALIZATION, &multi);
@@ -249,6 +257,7 @@ static void sub_channels_hold_their_packets_until_ready(void)
 	guest_free(g);
 }
 
+/* R-STOR-005. */
 static void there_are_only_the_configured_channels(void)
 {
 	struct guest *g = guest_create(&multi);
@@ -270,6 +279,7 @@ static void there_are_only_the_configured_channels(void)
 
 /* ---- SRBs ---------------------------------------------------------------------------------- */
 
+/* R-STOR-027, R-STOR-065. */
 static void a_good_read_has_its_exact_reply(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -289,6 +299,7 @@ static void a_good_read_has_its_exact_reply(void)
 	guest_free(g);
 }
 
+/* R-STOR-026, R-STOR-027. */
 static void a_failed_read_has_its_exact_reply(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -301,6 +312,7 @@ static void a_failed_read_has_its_exact_reply(void)
 	guest_free(g);
 }
 
+/* R-STOR-028, R-STOR-029. */
 static void an_absent_lun_has_its_exact_replies(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -358,6 +370,7 @@ static uint32_t report_luns(struct guest *g, uint8_t path, uint8_t target, uint3
 	return guest_u32(guest_last(g), 24);
 }
 
+/* R-STOR-030, R-STOR-063. */
 static void report_luns_lists_the_luns_of_its_target(void)
 {
 	static const uint8_t two[24] = {0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5};
@@ -378,6 +391,18 @@ static void report_luns_lists_the_luns_of_its_target(void)
 	CU_ASSERT_EQUAL(memcmp(g->data, two, 20), 0);
 	CU_ASSERT_EQUAL(g->data[20], 0xEE);
 	CU_ASSERT_EQUAL(report_luns(g, 0, 0, 0), 0);
+	/* whatever LUN it was sent to, there or not */
+	for (unsigned lun = 0; lun < 256; lun += 5) {
+		struct guest_srb srb = {.lun = (uint8_t)lun,
+			.cdb_length = 12,
+			.sense_length = 20,
+			.direction = 1,
+			.data_length = 24,
+			.cdb = {0xA0, [9] = 24}};
+		guest_srb(g, &srb);
+		CU_ASSERT_EQUAL(guest_last(g)->packet[14], 0x01);
+		CU_ASSERT_EQUAL(memcmp(g->data, two, 24), 0);
+	}
 	guest_detach(g, 0, 0, 5);
 	guest_detach(g, 0, 0, 0);
 	guest_detach(g, 0, 1, 7);
@@ -385,6 +410,7 @@ static void report_luns_lists_the_luns_of_its_target(void)
 	guest_free(g);
 }
 
+/* R-STOR-071. */
 static void contradictory_requests_move_nothing(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -460,6 +486,7 @@ static void autosense_follows_room_and_flag(void)
 	guest_free(g);
 }
 
+/* R-STOR-024. */
 static void ntstatus_follows_the_srb_status(void)
 {
 	static const struct {
@@ -492,6 +519,7 @@ static void ntstatus_follows_the_srb_status(void)
 
 /* ---- many requests ------------------------------------------------------------------------- */
 
+/* R-STOR-010, R-STOR-011. */
 static void requests_complete_in_any_order_each_once(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -520,7 +548,7 @@ static void requests_complete_in_any_order_each_once(void)
 	guest_free(g);
 }
 
-/* R-PKT-014: at the bound, and one past it. */
+/* R-PKT-014, R-STOR-070: at the bound, and one past it. */
 static void requests_in_flight_are_bounded(void)
 {
 	const struct storage_vsp_config config = {.requests = 5};
@@ -570,6 +598,7 @@ static uint8_t test_unit_ready(struct guest *g, uint8_t target, uint8_t lun)
 	return guest_last(g)->packet[30];
 }
 
+/* R-STOR-019, R-STOR-075. */
 static void resets_are_reported_by_the_luns_that_they_reached(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -599,6 +628,7 @@ static void resets_are_reported_by_the_luns_that_they_reached(void)
 
 /* ---- hot plug ------------------------------------------------------------------------------ */
 
+/* R-STOR-020, R-STOR-073, R-STOR-074. */
 static void hot_plug_is_announced_when_ready(void)
 {
 	static const uint8_t enumerate[64] = {0x0B};
@@ -629,6 +659,7 @@ static void hot_plug_is_announced_when_ready(void)
 	guest_free(g);
 }
 
+/* R-STOR-073. */
 static void a_detached_device_is_free_when_its_last_request_ends(void)
 {
 	struct guest *g = guest_in(STORAGE_STATE_READY, &plain);
@@ -712,6 +743,7 @@ static void a_target_takes_255_luns(void)
 	guest_free(g);
 }
 
+/* R-STOR-022. */
 static void an_ide_channel_ignores_the_path(void)
 {
 	const struct storage_vsp_config ide = {.is_ide = true, .ide_channel = 1};
@@ -793,6 +825,42 @@ static void it_describes_itself(void)
 	guest_free(g);
 }
 
+/* R-STOR-066. */
+static void what_is_behind_the_body_means_nothing(void)
+{
+	static const uint32_t steps[] = {7, 9, 10, 8, 5, 4};
+	struct guest *g = guest_create(&plain);
+	struct store_script *store = guest_attach(g, 0, 0, 0, NULL);
+	uint8_t packet[80];
+	for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		memset(packet, 0xFF, sizeof packet);
+		memset(packet, 0, 12);
+		packet[0] = (uint8_t)steps[i];
+		packet[4] = 1;
+		if (steps[i] == 9) {
+			packet[12] = 0;
+			packet[13] = 6;
+		}
+		if (steps[i] == 4)
+			memset(packet + 12, 0, 8); /* the address */
+		guest_send_on(g, 0, packet, sizeof packet, 0);
+		CU_ASSERT_EQUAL(guest_u32(guest_last(g), 8), 0);
+	}
+	CU_ASSERT_EQUAL(storage_vsp_state(g->vsp), STORAGE_STATE_READY);
+	struct guest_srb srb = guest_transfer(true, 0, 3, 1);
+	memset(g->data, 0x3C, 512);
+	for (unsigned i = 0; i < 2; i++) { /* the first reports the reset */
+		guest_srb_packet(packet, 64, &srb);
+		memset(packet + 64, 0xFF, 16);
+		guest_send_on(g, 0, packet, sizeof packet, 512);
+	}
+	CU_ASSERT_EQUAL(guest_u32(guest_last(g), 8), 0);
+	CU_ASSERT_EQUAL(store->submitted, 1);
+	CU_ASSERT_EQUAL(store->bytes[3 * 512], 0x3C);
+	guest_detach(g, 0, 0, 0);
+	guest_free(g);
+}
+
 static const struct test tests[] = {
 	TEST(handshake_has_its_exact_bytes),
 	TEST(each_version_is_spoken_in_its_size),
@@ -824,5 +892,6 @@ static const struct test tests[] = {
 	TEST(closing_waits_for_the_last_request_and_sends_nothing),
 	TEST(closing_the_primary_holds_the_sub_channels),
 	TEST(it_describes_itself),
+	TEST(what_is_behind_the_body_means_nothing),
 };
 TEST_MAIN("storage_vsp", tests)

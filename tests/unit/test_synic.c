@@ -75,6 +75,7 @@ static void message_lands_in_the_slot_of_its_sint(void)
 	rig_close(&rig);
 }
 
+/* R-SYNIC-001. */
 static void full_slot_keeps_its_message_and_says_pending(void)
 {
 	open_with_synic();
@@ -93,6 +94,7 @@ static void full_slot_keeps_its_message_and_says_pending(void)
 	rig_close(&rig);
 }
 
+/* R-SYNIC-004, R-SYNIC-005. */
 static void messages_come_in_order_with_pending_until_the_last(void)
 {
 	char text[8];
@@ -234,6 +236,7 @@ static void stale_memory_is_no_full_slot(void)
 	rig_close(&rig);
 }
 
+/* R-SYNIC-005. */
 static void eom_with_nothing_waiting_does_nothing(void)
 {
 	open_with_synic();
@@ -377,6 +380,7 @@ static void flag_is_bit_f_of_its_sints_area(void)
 	rig_close(&rig);
 }
 
+/* R-SYNIC-012. */
 static void flag_interrupts_on_its_first_set_alone(void)
 {
 	open_with_synic();
@@ -461,6 +465,7 @@ static void *race_guest(void *arg)
 /*
  * Two messages a round, the second queued behind the first or not, just as it happens;
  * then nothing but EOM may be needed to get both across.
+ * R-SYNIC-001, R-SYNIC-003.
  */
 static void no_message_is_lost_or_stuck_against_a_concurrent_guest(void)
 {
@@ -496,6 +501,38 @@ static void no_message_is_lost_or_stuck_against_a_concurrent_guest(void)
 	rig_close(&rig);
 }
 
+/* R-HYP-003: whatever the guest has written there. */
+static void nothing_is_written_beside_the_pages(void)
+{
+	uint8_t payload[240];
+	uint8_t *before, *behind;
+	bool is_whole = true;
+
+	open_with_synic();
+	memset(payload, 0xff, sizeof payload);
+	before = rig_at(&rig, RIG_SIMP - 4096);
+	behind = rig_at(&rig, RIG_SIEFP + 4096);
+	memset(before, 0x77, 4096);
+	memset(behind, 0x77, 4096);
+	for (uint32_t sint = 0; sint < 16; sint++)
+		rig_write(&rig, 0, HV_X64_MSR_SINT0 + sint, 0x40 + sint);
+	for (unsigned contents = 0; contents < 256; contents += 51) {
+		memset(rig_at(&rig, RIG_SIMP), (int)contents, 4096);
+		memset(rig_at(&rig, RIG_SIEFP), (int)contents, 4096);
+		for (uint32_t sint = 0; sint < 16; sint++) {
+			(void)synic_message_post(
+				rig.partition, 0, sint, 1, UINT64_MAX, payload, sizeof payload);
+			(void)synic_event_set(rig.partition, 0, sint, 0);
+			(void)synic_event_set(rig.partition, 0, sint, 2047);
+		}
+		rig_write(&rig, 0, HV_X64_MSR_EOM, 0);
+	}
+	for (unsigned i = 0; i < 4096; i++)
+		is_whole = is_whole && before[i] == 0x77 && behind[i] == 0x77;
+	CU_ASSERT_TRUE(is_whole);
+	rig_close(&rig);
+}
+
 static const struct test tests[] = {
 	TEST(message_lands_in_the_slot_of_its_sint),
 	TEST(full_slot_keeps_its_message_and_says_pending),
@@ -518,6 +555,7 @@ static const struct test tests[] = {
 	TEST(flag_needs_synic_page_and_unmasked_sint),
 	TEST(vps_have_separate_pages),
 	TEST(no_message_is_lost_or_stuck_against_a_concurrent_guest),
+	TEST(nothing_is_written_beside_the_pages),
 };
 
 TEST_MAIN("synic", tests)

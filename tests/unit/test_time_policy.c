@@ -45,6 +45,7 @@ static void settled(struct time_policy *policy)
 
 /* --- one judgement ------------------------------------------------------------------------- */
 
+/* R-TIME-114. */
 static void sync_slews_below_the_threshold_and_steps_from_it_on(void)
 {
 	static const struct {
@@ -87,7 +88,7 @@ static void first_sync_steps_from_a_millisecond_on(void)
 	CU_ASSERT_EQUAL(judge(&policy, -MS, true, 0).action, TIME_POLICY_STEP);
 }
 
-/* One late sample moves nothing; three in a row to the same side do. */
+/* R-TIME-116: one late sample moves nothing; three in a row to the same side do. */
 static void samples_step_when_three_agree(void)
 {
 	struct time_policy policy;

@@ -339,7 +339,7 @@ static void host_repeats_a_sync_that_was_not_taken(void)
 	CU_ASSERT_EQUAL(f.dones, 0);
 }
 
-/* R-IC-009: the period passes over an outstanding message. */
+/* R-IC-009, R-TIME-106: the period passes over an outstanding message. */
 static void host_sends_nothing_while_an_answer_is_awaited(void)
 {
 	struct timesync_vsp_config config = {.period_ns = RIG_SECOND};
@@ -358,6 +358,7 @@ static void host_sends_nothing_while_an_answer_is_awaited(void)
 	CU_ASSERT_EQUAL(f.vsp.session.ic.abandoned, 1);
 }
 
+/* R-TIME-106. */
 static void host_leaves_a_bounded_number_of_messages_to_a_stopped_guest(void)
 {
 	static uint8_t reply[IC_PAYLOAD_MAX_BYTES];
@@ -446,6 +447,7 @@ static void host_ends_a_demand_that_cannot_be_sent_after_all(void)
 	CU_ASSERT_EQUAL(f.result, TIMESYNC_NO_ANSWER);
 }
 
+/* R-TIME-109. */
 static void host_passes_on_what_it_knows_of_leap_seconds(void)
 {
 	struct fixture f;
@@ -549,6 +551,7 @@ static void guest_adds_the_age_of_a_message_where_that_makes_sense(void)
 	}
 }
 
+/* R-TIME-111. */
 static void guest_leaves_a_stale_message_alone(void)
 {
 	struct fixture f;
@@ -581,7 +584,7 @@ static void guest_refuses_a_time_of_day_that_is_none(void)
 	}
 }
 
-/* R-TIME-103. */
+/* R-TIME-103, R-TIME-112. */
 static void guest_goes_by_two_flags(void)
 {
 	for (unsigned flags = 0; flags < 256; flags++) {

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define AT_PARENT_TIME 28u
@@ -112,12 +113,36 @@ static void end(struct fixture *f)
 	CU_ASSERT_EQUAL(system(command), 0);
 }
 
+static void process_file(const struct fixture *f, const char *name, const char *text)
+{
+	char path[64];
+	snprintf(path, sizeof path, "%s/123/%s", f->proc, name);
+	FILE *file = fopen(path, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* As /proc has it: the second number of Uid counts, and bit 25 of CapEff, CAP_SYS_TIME. */
+static void process_add_as(
+	const struct fixture *f, const char *comm, unsigned uid, unsigned long long capabilities)
+{
+	char path[64];
+	char status[256];
+	snprintf(path, sizeof path, "%s/123", f->proc);
+	CU_ASSERT_TRUE(mkdir(path, 0700) == 0 || errno == EEXIST);
+	snprintf(status, sizeof status, "%s\n", comm);
+	process_file(f, "comm", status);
+	snprintf(status, sizeof status,
+		"Name:\t%s\nUmask:\t0022\nPPid:\t1\nUid:\t0\t%u\t0\t0\nGid:\t1\t1\t1\t1\n"
+		"CapPrm:\t0000000000000000\nCapEff:\t%016llx\nCapBnd:\t000001ffffffffff\n",
+		comm, uid, capabilities);
+	process_file(f, "status", status);
+}
+
 static void process_add(const struct fixture *f, const char *comm)
 {
-	char command[128];
-	snprintf(command, sizeof command, "mkdir -p %s/123 && echo '%s' >%s/123/comm", f->proc,
-		comm, f->proc);
-	CU_ASSERT_EQUAL(system(command), 0);
+	process_add_as(f, comm, 105, 0x2000400);
 }
 
 /* ---- what the kernel is asked for ------------------------------------------- */
@@ -268,6 +293,28 @@ static void keepers_are_known_by_their_processes(void)
 	end(&f);
 }
 
+/* Else any user could stop the clock's keeping by the name of a process. */
+static void a_name_alone_makes_no_keeper(void)
+{
+	static struct fixture f;
+	prepare(&f);
+	process_add_as(&f, "chronyd", 105, 0); /* as chronyd -x, or in a container */
+	CU_ASSERT_PTR_NULL(time_others_find(f.proc));
+	process_add_as(&f, "chronyd", 1000, 0);
+	CU_ASSERT_PTR_NULL(time_others_find(f.proc));
+	process_add_as(&f, "chronyd", 1000, 0x1ffffffffff); /* in a user namespace of his own */
+	CU_ASSERT_PTR_NULL(time_others_find(f.proc));
+	process_add_as(&f, "chronyd", 100105, 0x1ffffffffff);
+	CU_ASSERT_PTR_NULL(time_others_find(f.proc));
+	process_add_as(&f, "chronyd", 0, 0x1ffffffffff);
+	CU_ASSERT_STRING_EQUAL(time_others_find(f.proc), "chrony");
+	process_add_as(&f, "chronyd", 61200, 0x2000000);
+	CU_ASSERT_STRING_EQUAL(time_others_find(f.proc), "chrony");
+	process_file(&f, "status", "Name:\tchronyd\n");
+	CU_ASSERT_PTR_NULL(time_others_find(f.proc));
+	end(&f);
+}
+
 /* ---- the reference clock ------------------------------------------------------ */
 
 static int test_key(void)
@@ -396,6 +443,7 @@ static const struct test tests[] = {
 	TEST(nothing_is_set_if_it_is_told_so_or_is_but_a_process),
 	TEST(clock_of_another_keeper_is_left_alone),
 	TEST(keepers_are_known_by_their_processes),
+	TEST(a_name_alone_makes_no_keeper),
 	TEST(sample_is_offered_in_shared_memory),
 	TEST(segment_that_others_can_write_is_not_used),
 	TEST(samples_go_there_though_another_keeps_the_clock),

@@ -383,6 +383,33 @@ static void the_same_offer_twice_is_refused(void)
 	bench_destroy(b);
 }
 
+/* R-CONN-038: in each state of the connection, whatever the message; a full host says 0x13. */
+static void connection_1_is_always_there(void)
+{
+	struct bench *b = bench_make();
+	bench_add(b, 1);
+	for (unsigned state = 0; state < 4; state++) {
+		for (uint32_t type = 0; type < 40; type++) {
+			const uint32_t message[10] = {type, 0, 0x7fff};
+			if (type == 14 || type == 16)
+				continue; /* those that change the state */
+			const uint16_t status = bench_post(b, 1, message, 40);
+			CU_ASSERT_TRUE(status == 0 || status == 0x13);
+			while (bench_hear(b) > 0)
+				;
+		}
+		if (state == 0)
+			bench_connect(b);
+		else if (state == 1)
+			BENCH_SAY(b, 8, 16);
+		else if (state == 2)
+			bench_connect_with(b, 0x20004, 0, 0, false);
+		while (bench_hear(b) > 0)
+			;
+	}
+	bench_destroy(b);
+}
+
 static const struct test tests[] = {
 	TEST(messages_of_another_synic_type_are_dropped),
 	TEST(a_single_client_bus_is_like_an_older_host),
@@ -398,5 +425,6 @@ static const struct test tests[] = {
 	TEST(a_bus_can_be_destroyed_at_any_time),
 	TEST(a_provider_may_refuse_an_open),
 	TEST(the_same_offer_twice_is_refused),
+	TEST(connection_1_is_always_there),
 };
 TEST_MAIN("vmbus_bus_life", tests)

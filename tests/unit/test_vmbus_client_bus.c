@@ -99,6 +99,7 @@ static void event_now(struct peer *p, uint32_t relid)
 	CU_ASSERT_EQUAL(*peer_control(p, relid, true, 2), 0);
 }
 
+/* R-OPEN-017. */
 static void an_event_before_the_open_result_is_not_lost(void)
 {
 	struct peer *p = peer_connected(0x50003, NULL, 1);
@@ -116,6 +117,7 @@ static void an_event_before_the_open_result_is_not_lost(void)
 	CU_ASSERT_EQUAL(peer_destroy(p), 0);
 }
 
+/* R-OPEN-024. */
 static void rings_are_made_before_open(void)
 {
 	struct peer *p = peer_connected(0x50003, NULL, 1);
@@ -186,6 +188,7 @@ static void takes_messages_in_order_and_asks_for_the_next(void)
 	CU_ASSERT_EQUAL(peer_destroy(p), 0);
 }
 
+/* R-MSG-008, R-ROB-003. */
 static void survives_any_size_and_type_in_the_slot(void)
 {
 	struct peer *p = peer_connected(0x50003, NULL, 1);
@@ -212,6 +215,7 @@ static void survives_any_size_and_type_in_the_slot(void)
 	CU_ASSERT_EQUAL(peer_destroy(p), 0);
 }
 
+/* R-MSG-010. */
 static void event_bits_of_nobody_are_ignored(void)
 {
 	struct peer *p = peer_connected(0x50003, NULL, 2);

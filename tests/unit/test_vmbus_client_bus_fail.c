@@ -61,6 +61,7 @@ static void connect_has_a_deadline(void)
 	CU_ASSERT_EQUAL(peer_destroy(p), 1);
 }
 
+/* R-CONN-026. */
 static void a_host_of_no_known_version_costs_nothing(void)
 {
 	struct peer *p = peer_create(0, NULL);
@@ -71,6 +72,7 @@ static void a_host_of_no_known_version_costs_nothing(void)
 	CU_ASSERT_EQUAL(peer_destroy(p), 0);
 }
 
+/* R-CONN-039. */
 static void a_contact_vp_must_exist(void)
 {
 	struct peer *p = peer_create(0x50003, NULL);

@@ -107,6 +107,7 @@ static void refuses_what_cannot_be_opened(void)
 	free(h);
 }
 
+/* R-GPADL-027. */
 static void never_opens_over_a_refused_gpadl(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -122,6 +123,7 @@ static void never_opens_over_a_refused_gpadl(void)
 	free(h);
 }
 
+/* R-OPEN-023. */
 static void takes_the_rings_back_when_open_is_refused(void)
 {
 	static const uint32_t statuses[] = {0xc0000225, 1, 0x103};
@@ -143,6 +145,7 @@ static void takes_the_rings_back_when_open_is_refused(void)
 	}
 }
 
+/* R-OPEN-022. */
 static void matches_the_result_by_relid_and_open_id(void)
 {
 	struct host *h = host_connected(0x50003, 2);
@@ -217,6 +220,7 @@ static void a_late_refusal_needs_no_close(void)
 	free(h);
 }
 
+/* R-GPADL-029. */
 static void loses_the_rings_when_a_post_fails(void)
 {
 	/* the n-th post after the rings were lent: OPEN; CLOSE; TEARDOWN */
@@ -268,6 +272,7 @@ static void a_close_that_is_never_confirmed_loses_the_rings(void)
 	free(h);
 }
 
+/* R-RESC-016, R-RESC-018. */
 static void rescind_ends_an_open_that_nobody_answers(void)
 {
 	for (unsigned confirms = 0; confirms < 2; confirms++) {
@@ -463,6 +468,7 @@ static void old_versions_have_no_target_vp(void)
 	free(h);
 }
 
+/* R-MOD-008. */
 static void moves_a_channel_one_request_at_a_time(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -527,6 +533,7 @@ static void moving_needs_a_version_that_can(void)
 	free(h);
 }
 
+/* R-MOD-009, R-RESC-016. */
 static void rescind_ends_a_move(void)
 {
 	for (unsigned late = 0; late < 2; late++) {
@@ -549,6 +556,7 @@ static void rescind_ends_a_move(void)
 	}
 }
 
+/* R-OPEN-026. */
 static void ten_thousand_rounds_leave_nothing(void)
 {
 	struct host *h = host_connected(0x50003, 1);

@@ -20,6 +20,7 @@ static struct host *contacting(const struct vmbus_client_config *config)
 	return h;
 }
 
+/* R-CONN-024, R-CONN-025. */
 static void tries_every_version_from_the_highest_down(void)
 {
 	for (size_t accepted = 0; accepted < VERSIONS; accepted++) {
@@ -70,6 +71,7 @@ static void keeps_between_the_configured_versions(void)
 	free(h);
 }
 
+/* R-CONN-026. */
 static void fails_cleanly_when_no_version_is_accepted(void)
 {
 	struct host *h = contacting(NULL);
@@ -87,6 +89,7 @@ static void fails_cleanly_when_no_version_is_accepted(void)
 	free(h);
 }
 
+/* R-CONN-024. */
 static void falls_back_to_connection_1_when_4_does_not_exist(void)
 {
 	struct host *h = host_create(NULL);
@@ -140,6 +143,7 @@ static void takes_0x12_after_contact_for_a_throttle(void)
 	free(h);
 }
 
+/* R-CONN-027. */
 static void treats_a_failed_connection_state_as_failure(void)
 {
 	static const uint8_t states[] = {1, 2, 255};
@@ -160,6 +164,7 @@ static void treats_a_failed_connection_state_as_failure(void)
 	free(h);
 }
 
+/* R-CONN-028. */
 static void ignores_a_version_response_that_nobody_waits_for(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -180,6 +185,7 @@ static void ignores_a_version_response_that_nobody_waits_for(void)
 	free(h);
 }
 
+/* R-CONN-029. */
 static void masks_features_that_it_did_not_ask_for(void)
 {
 	const struct vmbus_client_config config = {.features = 0x09, .client_id = {{1, 2, 3}}};
@@ -214,6 +220,7 @@ static void nonsense(const struct vmbus_client_config *config, size_t bytes, uin
 	free(h);
 }
 
+/* R-CONN-029. */
 static void leaves_a_host_whose_version_response_makes_no_sense(void)
 {
 	const struct vmbus_client_config pages = {.features = 0x40};
@@ -257,6 +264,7 @@ static void uses_the_monitor_pages_of_the_server(void)
 	free(h);
 }
 
+/* R-CONN-030. */
 static void accepts_a_version_response_that_is_too_long(void)
 {
 	struct host *h = contacting(NULL);
@@ -277,6 +285,7 @@ static void accepts_the_short_response_of_the_first_hosts(void)
 	free(h);
 }
 
+/* R-CONN-031. */
 static void retries_a_full_host_with_growing_pauses(void)
 {
 	struct host *h = host_create(NULL);
@@ -297,6 +306,7 @@ static void retries_a_full_host_with_growing_pauses(void)
 	free(h);
 }
 
+/* R-CONN-031. */
 static void gives_a_full_host_up_after_a_bounded_time(void)
 {
 	static const int statuses[] = {0x13, 0x0b};
@@ -404,6 +414,7 @@ static void unload_waits_for_its_answer(void)
 	free(h);
 }
 
+/* R-UNL-011. */
 static void unload_proceeds_when_the_answer_never_comes(void)
 {
 	struct host *h = host_connected(0x50003, 2);
@@ -423,6 +434,7 @@ static void unload_proceeds_when_the_answer_never_comes(void)
 	free(h);
 }
 
+/* R-UNL-012. */
 static void ignores_unload_complete_when_not_unloading(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -446,6 +458,7 @@ static void the_first_version_does_not_answer_unload(void)
 	free(h);
 }
 
+/* R-MSG-008. */
 static void drops_unknown_and_guest_only_types(void)
 {
 	struct host *h = host_connected(0x50003, 1);

@@ -82,6 +82,7 @@ static void refuses_sizes_and_relids_that_cannot_be(void)
 	free(h);
 }
 
+/* R-GPADL-030. */
 static void ids_count_up_and_are_unique_among_the_living(void)
 {
 	struct host *h = host_connected(0x50003, 2);
@@ -104,6 +105,7 @@ static void ids_count_up_and_are_unique_among_the_living(void)
 	free(h);
 }
 
+/* R-GPADL-027. */
 static void a_refused_gpadl_is_free_at_once(void)
 {
 	static const uint32_t statuses[] = {0xc0000044, 0x8000ffff, 1, 0x103};
@@ -122,6 +124,7 @@ static void a_refused_gpadl_is_free_at_once(void)
 	}
 }
 
+/* R-GPADL-026, R-GPADL-028. */
 static void pages_are_lent_until_the_host_confirms(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -149,6 +152,7 @@ static void pages_are_lent_until_the_host_confirms(void)
 	free(h);
 }
 
+/* R-GPADL-026. */
 static void silence_loses_the_pages_and_counts_them(void)
 {
 	for (unsigned when = 0; when < 2; when++) {
@@ -176,6 +180,7 @@ static void silence_loses_the_pages_and_counts_them(void)
 	}
 }
 
+/* R-GPADL-029. */
 static void a_post_that_fails_half_way_loses_the_pages(void)
 {
 	/* 60 pages: header, two bodies. The n-th post fails for good. */
@@ -243,6 +248,7 @@ static void one_request_waits_behind_the_other(void)
 	free(h);
 }
 
+/* R-GPADL-031. */
 static void ignores_answers_that_match_no_request(void)
 {
 	struct host *h = host_connected(0x50003, 2);
@@ -294,6 +300,7 @@ static void success_for_pages_that_it_has_not_seen_is_no_success(void)
 	free(h);
 }
 
+/* R-RESC-016, R-RESC-017. */
 static void rescind_ends_a_wait_for_creation(void)
 {
 	/* the host answers success, failure, or nothing after the rescind */
@@ -324,6 +331,7 @@ static void rescind_ends_a_wait_for_creation(void)
 	}
 }
 
+/* R-RESC-016. */
 static void rescind_ends_a_wait_for_teardown(void)
 {
 	for (unsigned answer = 0; answer < 2; answer++) {
@@ -346,6 +354,7 @@ static void rescind_ends_a_wait_for_teardown(void)
 	}
 }
 
+/* R-UNL-010. */
 static void unload_settles_every_gpadl(void)
 {
 	for (unsigned answer = 0; answer < 2; answer++) {

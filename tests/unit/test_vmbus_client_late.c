@@ -46,6 +46,7 @@ static void expect_resync(const struct host *h, uint32_t connection_id)
 	CU_ASSERT_EQUAL(host_post(h, 0)->connection_id, connection_id);
 }
 
+/* R-CONN-040. */
 static void a_late_answer_is_not_taken_for_that_of_the_next_contact(void)
 {
 	struct host *h = given_up(0x60000, 0x50003);
@@ -110,6 +111,7 @@ static void an_answer_that_comes_before_the_next_connect_is_seen(void)
 	free(h);
 }
 
+/* R-CONN-040. */
 static void a_host_that_says_nothing_delays_the_next_contact_for_a_bounded_time(void)
 {
 	struct host *h = given_up(0x60000, 0x60000);

@@ -37,6 +37,7 @@ static void keeps_what_the_host_says_about_a_device(void)
 	free(h);
 }
 
+/* R-OFFER-016. */
 static void drops_offers_with_bad_relids(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -56,6 +57,7 @@ static void drops_offers_with_bad_relids(void)
 	free(h);
 }
 
+/* R-OFFER-017. */
 static void drops_short_offers(void)
 {
 	struct host *h = host_connected(0x50003, 0);
@@ -82,6 +84,7 @@ static void drops_short_offers(void)
 	free(h);
 }
 
+/* R-OFFER-018, R-OFFER-020. */
 static void drops_duplicate_primaries_and_orphan_subchannels(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -132,6 +135,7 @@ static void a_closed_subchannel_may_come_again_under_another_relid(void)
 	free(h);
 }
 
+/* R-ROB-010. */
 static void does_not_trust_the_monitor_id(void)
 {
 	struct host *h = host_connected(0x50003, 0);
@@ -151,6 +155,7 @@ static void does_not_trust_the_monitor_id(void)
 	free(h);
 }
 
+/* R-OFFER-019. */
 static void takes_all_2047_offers_before_and_after_the_terminator(void)
 {
 	struct host *h = host_connected(0x50003, 0);
@@ -206,6 +211,7 @@ static void drops_offers_of_an_earlier_connection(void)
 	free(h);
 }
 
+/* R-RESC-017, R-RESC-019. */
 static void releases_a_rescinded_offer_exactly_once(void)
 {
 	struct host *h = host_connected(0x50003, 2);
@@ -227,6 +233,7 @@ static void releases_a_rescinded_offer_exactly_once(void)
 	free(h);
 }
 
+/* R-RESC-019. */
 static void ignores_rescinds_of_unknown_relids(void)
 {
 	struct host *h = host_connected(0x50003, 1);
@@ -241,6 +248,7 @@ static void ignores_rescinds_of_unknown_relids(void)
 	free(h);
 }
 
+/* R-OFFER-021, R-RESC-020. */
 static void offer_and_rescind_back_to_back_leave_nothing(void)
 {
 	struct host *h = host_connected(0x50003, 0);
@@ -303,6 +311,7 @@ static void a_release_that_cannot_be_posted_keeps_the_relid_unusable(void)
 	free(h);
 }
 
+/* R-RESC-021. */
 static void tolerates_a_primary_that_goes_before_its_subchannels(void)
 {
 	struct host *h = host_connected(0x50003, 1);

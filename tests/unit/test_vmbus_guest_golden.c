@@ -316,11 +316,13 @@ static void replay(const char *path, bool keeps_gpadl_order, unsigned at_least)
 	free(s);
 }
 
+/* R-ROB-011. */
 static void multichannel_session_is_byte_identical(void)
 {
 	replay("tests/data/vmbus_guest_multichannel.txt", true, 60);
 }
 
+/* R-ROB-011. */
 static void fallback_to_4_1_is_byte_identical(void)
 {
 	replay("tests/data/vmbus_guest_fallback.txt", false, 60);

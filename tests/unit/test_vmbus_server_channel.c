@@ -205,7 +205,17 @@ static void signal_parameters_are_the_guests_if_negotiated(void)
 		RIG_REJECTS(r, SIGNAL_PARAMETERS, rig_say(r, &b));
 		RIG_HEAR3(r, 6, 1, 1, RIG_FAILURE);
 	}
-	b.count = 152;
+	static const uint32_t reserved[] = {0, 1, 2, 3, 4, 0x800074};
+	for (unsigned i = 0; i < 6; i++) {
+		b.count = 148;
+		rig_u32(&b, reserved[i]);
+		rig_u16(&b, 77);
+		rig_u16(&b, 0);
+		RIG_REJECTS(r, SIGNAL_PARAMETERS, rig_say(r, &b));
+		RIG_HEAR3(r, 6, 1, 1, RIG_FAILURE);
+	}
+	b.count = 148;
+	rig_u32(&b, 5);
 	rig_u16(&b, 2047);
 	rig_u16(&b, 1);
 	rig_say(r, &b);

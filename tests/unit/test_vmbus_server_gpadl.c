@@ -424,7 +424,7 @@ static void the_number_of_gpadls_is_bounded(void)
 	rig_destroy(r);
 }
 
-/* R-GPADL-023: the memory; a header alone claims all that its stream needs */
+/* R-GPADL-023, R-ROB-004: the memory; a header alone claims all that its stream needs */
 static void the_words_of_gpadls_are_bounded(void)
 {
 	struct rig *r = connected(1);

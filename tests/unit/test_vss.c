@@ -250,7 +250,7 @@ static void guest_answers_the_recorded_host(void)
 	CU_ASSERT_EQUAL(f->freezer.begins, 3);
 }
 
-/* "VSS hot-backup check" and its answer, as the notes write them out. */
+/* R-VSS-001: "VSS hot-backup check" and its answer, as the notes write them out. */
 static void the_check_has_the_bytes_of_the_notes(void)
 {
 	static const uint8_t request[40] = {
@@ -395,6 +395,46 @@ static void host_thaws_after_a_refused_freeze(void)
 	CU_ASSERT_FALSE(f->report.is_consistent);
 }
 
+/*
+ * R-VSS-008: what went wrong first is what is said. A guest that refuses to thaw has nothing that
+ * is frozen: nothing is owed to it.
+ */
+static void host_blames_the_freeze_where_the_thaw_is_refused_too(void)
+{
+	struct fixture *f = agreed();
+	CU_ASSERT_EQUAL(freeze(f), 0);
+	CU_ASSERT_TRUE(rig_guest_answers(&f->rig, &f->guest.ic));
+	answer_with(f, 0x80070001, VSS_FREEZE);
+	while (f->ended == 0) {
+		if (f->rig.sent_len > 0)
+			answer_with(f, 0x80070002, VSS_THAW);
+		else
+			rig_tick(&f->rig);
+	}
+	CU_ASSERT_EQUAL(f->report.result, VSS_REFUSED);
+	CU_ASSERT_EQUAL(f->report.operation, VSS_FREEZE);
+	CU_ASSERT_EQUAL(f->report.status, 0x80070001);
+	CU_ASSERT_EQUAL(f->report.thaw, VSS_REFUSED);
+	CU_ASSERT_FALSE(f->vsp.is_owed);
+	CU_ASSERT_EQUAL(freeze(f), 0);
+}
+
+/* One try of an owed thaw at a time; that is not the end of another backup. */
+static void host_tries_an_owed_thaw_once_each_time(void)
+{
+	struct fixture *f = frozen();
+	ic_session_on_close(&f->vsp.session, f->rig.now);
+	CU_ASSERT_EQUAL(f->ended, 1);
+	ic_session_on_open(&f->vsp.session, f->rig.now);
+	CU_ASSERT_TRUE(rig_guest_answers(&f->rig, &f->guest.ic));
+	CU_ASSERT_EQUAL(f->rig.sent[AT_BODY], VSS_THAW);
+	CU_ASSERT_EQUAL(vss_vsp_thaw(&f->vsp, f->rig.now), -EAGAIN);
+	rig_tick(&f->rig); /* no answer */
+	CU_ASSERT_EQUAL(f->vsp.state, VSS_IDLE);
+	CU_ASSERT_TRUE(f->vsp.is_owed);
+	CU_ASSERT_EQUAL(f->ended, 1);
+}
+
 /* R-VSS-016, R-VSS-008: fifteen minutes, then thaw; the late answer is dropped. */
 static void host_thaws_after_a_freeze_without_answer(void)
 {
@@ -503,6 +543,32 @@ static void host_does_not_stop_to_thaw_a_silent_guest(void)
 	CU_ASSERT_FALSE(f->vsp.is_owed);
 	CU_ASSERT_EQUAL(f->ended, 1);
 	CU_ASSERT_EQUAL(freeze(f), 0);
+}
+
+/* The next try of an owed thaw was due: the owner's own, which is on its way, takes its place. */
+static void host_gives_an_owners_thaw_the_time_of_an_answer(void)
+{
+	struct fixture *f = frozen();
+	CU_ASSERT_EQUAL(vss_vsp_thaw(&f->vsp, f->rig.now), 0);
+	while (f->ended == 0)
+		rig_tick(&f->rig); /* no answers */
+	CU_ASSERT_TRUE(f->vsp.is_owed);
+	CU_ASSERT_EQUAL(f->vsp.state, VSS_IDLE);
+	f->rig.now += VSS_VSP_OWED_PAUSE_NS * 2 / 3;
+	CU_ASSERT_EQUAL(vss_vsp_thaw(&f->vsp, f->rig.now), 0);
+	const unsigned sent = f->sent_count;
+	f->rig.now += VSS_VSP_OWED_PAUSE_NS / 3;
+	for (unsigned i = 0; i < 4; i++) {
+		(void)ic_session_on_time(&f->vsp.session, f->rig.now);
+		f->rig.now += RIG_SECOND;
+	}
+	CU_ASSERT_EQUAL(f->sent_count, sent);
+	CU_ASSERT_EQUAL(f->ended, 1);
+	CU_ASSERT_EQUAL(f->vsp.state, VSS_THAWING);
+	talk(f);
+	CU_ASSERT_EQUAL(f->ended, 2);
+	CU_ASSERT_EQUAL(f->report.thaw, VSS_OK);
+	CU_ASSERT_FALSE(f->vsp.is_owed);
 }
 
 /* R-VSS-021: in a channel that was closed, the thaw is the first request. */
@@ -660,6 +726,7 @@ static size_t give(struct fixture *f, uint8_t operation, uint16_t body_bytes, ui
 	return len;
 }
 
+/* R-VSS-011. */
 static void guest_answers_every_operation_as_it_should(void)
 {
 	static uint8_t reply[IC_PAYLOAD_MAX_BYTES];
@@ -673,6 +740,11 @@ static void guest_answers_every_operation_as_it_should(void)
 	}
 	CU_ASSERT_EQUAL(f->freezer.begins, 3);
 	CU_ASSERT_EQUAL(f->guest.refused, 256 - 7);
+	/* also one that the version does not have */
+	f->guest.ic.agreement.message = messages[0];
+	CU_ASSERT_EQUAL(give(f, VSS_FREEZE, 12, 0, &status, reply), 40);
+	CU_ASSERT_EQUAL(status, IC_STATUS_SUCCESS);
+	CU_ASSERT_EQUAL(f->freezer.begins, 4);
 	/* R-VSS-007: nobody who could. */
 	f->freezer.status = IC_STATUS_FAIL;
 	for (unsigned operation = 0; operation < VSS_AUTO_RECOVER; operation++) {
@@ -773,11 +845,14 @@ static const struct test tests[] = {
 	TEST(host_refuses_what_it_cannot_begin),
 	TEST(host_ends_at_a_refused_check),
 	TEST(host_thaws_after_a_refused_freeze),
+	TEST(host_blames_the_freeze_where_the_thaw_is_refused_too),
+	TEST(host_tries_an_owed_thaw_once_each_time),
 	TEST(host_thaws_after_a_freeze_without_answer),
 	TEST(host_thaws_at_its_limit),
 	TEST(host_gives_up_before_or_right_after_the_freeze),
 	TEST(host_calls_a_copy_bad_that_the_guest_does_not_vouch_for),
 	TEST(host_does_not_stop_to_thaw_a_silent_guest),
+	TEST(host_gives_an_owners_thaw_the_time_of_an_answer),
 	TEST(host_owes_a_thaw_to_a_guest_that_closed),
 	TEST(host_takes_an_answer_to_something_else_for_a_failure),
 	TEST(host_says_when_freeze_does_not_fit_in_the_ring),

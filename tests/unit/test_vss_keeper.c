@@ -324,10 +324,12 @@ static void the_watchdog_thaws_and_the_next_thaw_says_so(void)
 	CU_ASSERT_TRUE(hear(VSS_SAID_EXPIRED));
 	CU_ASSERT_TRUE(answered(VSS_ASK_FREEZE));
 	CU_ASSERT_TRUE(answered(VSS_ASK_THAW));
+	CU_ASSERT_TRUE(answered(VSS_ASK_THAW));
 	stop();
 }
 
 /* A writer that does not let go: the others are thawed, and the late one as soon as it is frozen.
+ * R-IC-043, R-VSS-015.
  */
 static void the_watchdog_thaws_while_a_freeze_waits(void)
 {
@@ -351,6 +353,29 @@ static void the_watchdog_thaws_while_a_freeze_waits(void)
 	CU_ASSERT_TRUE(answered(VSS_ASK_THAW));
 	CU_ASSERT_TRUE(answered(VSS_ASK_FREEZE));
 	CU_ASSERT_TRUE(answered(VSS_ASK_THAW));
+	stop();
+}
+
+/*
+ * A disk that is stuck: the kernel keeps whoever would thaw it waiting, too. The others are thawed
+ * all the same.
+ */
+static void the_watchdog_does_not_wait_for_a_disk_that_is_stuck(void)
+{
+	start("watchdog-seconds 1\n");
+	world->waits_at = 2;
+	world->thaw_waits = true;
+	ask(VSS_ASK_FREEZE);
+	CU_ASSERT_TRUE(world_wait(&world->waiting));
+	CU_ASSERT_EQUAL(world_frozen(), 2);
+	CU_ASSERT_TRUE(hear(VSS_SAID_ANSWER));
+	CU_ASSERT_FALSE(said.is_ok);
+	CU_ASSERT_EQUAL(world_frozen(), 0);
+	CU_ASSERT_FALSE(answered(VSS_ASK_THAW));
+	sem_post(&world->locked);
+	sem_post(&world->go);
+	CU_ASSERT_TRUE(hear(VSS_SAID_IDLE));
+	CU_ASSERT_EQUAL(world_frozen(), 0);
 	stop();
 }
 
@@ -581,6 +606,25 @@ static void thaw_all_thaws_what_anybody_froze(void)
 	world_drop();
 }
 
+/* As after a kill, with one process that no kill ends. */
+static void thaw_all_goes_on_past_a_disk_that_is_stuck(void)
+{
+	world_make("");
+	world->thaw_waits = true;
+	atomic_store(&world->inside[2], 1);
+	atomic_store(&world->frozen[1], 1);
+	atomic_store(&world->frozen[4], 1);
+	world_options.thaw_wait_ms = 200;
+	char *text = shown(vss_show_thaw_all, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "/loop: thawed\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "/srv: does not answer\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "/: thawed\n"));
+	free(text);
+	CU_ASSERT_EQUAL(world_frozen(), 0);
+	sem_post(&world->locked);
+	world_drop();
+}
+
 static const struct test tests[] = {
 	TEST(all_are_frozen_in_order_and_thawed_the_other_way),
 	TEST(thaw_succeeds_alone_and_freeze_not_twice),
@@ -595,6 +639,7 @@ static const struct test tests[] = {
 	TEST(scripts_run_by_name_and_back),
 	TEST(the_watchdog_thaws_and_the_next_thaw_says_so),
 	TEST(the_watchdog_thaws_while_a_freeze_waits),
+	TEST(the_watchdog_does_not_wait_for_a_disk_that_is_stuck),
 	TEST(thaw_while_freezing_ends_both),
 	TEST(one_that_cannot_be_thawed_is_said),
 	TEST(the_daemon_dies_while_frozen),
@@ -608,5 +653,6 @@ static const struct test tests[] = {
 	TEST(nonsense_from_the_daemon_is_nothing),
 	TEST(dry_run_says_what_and_why_and_does_nothing),
 	TEST(thaw_all_thaws_what_anybody_froze),
+	TEST(thaw_all_goes_on_past_a_disk_that_is_stuck),
 };
 TEST_MAIN("vss_keeper", tests)

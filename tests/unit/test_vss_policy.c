@@ -37,9 +37,12 @@ static bool on_backing_file(
 	return false;
 }
 
+static unsigned looks; /* at paths, for their devices */
+
 static bool on_device(void *ctx, const char *path, unsigned *major, unsigned *minor)
 {
 	(void)ctx;
+	looks++;
 	return sscanf(path, "/dev/loop%u", minor) == 1 && (*major = 7) != 0;
 }
 
@@ -168,6 +171,23 @@ static void lines_that_are_none_are_left_out(void)
 	drop(&f);
 	make(&f, "", "", NULL);
 	CU_ASSERT_EQUAL(f.plan.order_count, 0);
+	drop(&f);
+}
+
+/* A mount may be read-only where its file system is not, and the word may stand anywhere. */
+static void read_only_is_a_word_of_the_file_systems_options(void)
+{
+	struct fixture f;
+	make(&f,
+		"1 0 8:1 / /a rw - ext4 d rw,errors=remount-ro\n"
+		"2 1 8:2 / /b rw - ext4 d seclabel,ro\n"
+		"3 1 8:3 / /c ro - ext4 d rw\n"
+		"4 1 8:4 / /d rw - ext4 d rotate,rw\n",
+		"", NULL);
+	CU_ASSERT_FALSE(f.mounts.at[0].is_read_only);
+	CU_ASSERT_TRUE(f.mounts.at[1].is_read_only);
+	CU_ASSERT_FALSE(f.mounts.at[2].is_read_only);
+	CU_ASSERT_FALSE(f.mounts.at[3].is_read_only);
 	drop(&f);
 }
 
@@ -421,6 +441,30 @@ static void devices_of_several_files_come_before_all_of_them(void)
 	drop(&f);
 }
 
+/*
+ * Any user may mount by FUSE and name the source: to look at that path could wait for his program,
+ * or have something mounted.
+ */
+static void a_source_that_a_user_has_named_is_not_looked_at(void)
+{
+	struct fixture f;
+	looks = 0;
+	make(&f,
+		"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+		"2 1 0:50 / /home/u/m rw,nosuid,nodev - fuse.x /dev/loop9 rw,user_id=1000\n"
+		"3 1 0:51 / /home/u/n rw,nosuid,nodev - fuse /net/far/away rw,user_id=1000\n",
+		"", (const char *const[]){NULL});
+	CU_ASSERT_EQUAL(looks, 0);
+	CU_ASSERT_STRING_EQUAL(order(&f), "/");
+	drop(&f);
+	make(&f,
+		"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+		"2 1 0:50 / /pool rw - btrfs /dev/loop9 rw\n",
+		"", (const char *const[]){NULL});
+	CU_ASSERT_EQUAL(looks, 1);
+	drop(&f);
+}
+
 static void files_in_a_circle_end(void)
 {
 	struct fixture f;
@@ -554,6 +598,7 @@ static void a_configuration_that_others_may_write_is_refused(void)
 static const struct test tests[] = {
 	TEST(table_is_read_with_all_its_fields),
 	TEST(lines_that_are_none_are_left_out),
+	TEST(read_only_is_a_word_of_the_file_systems_options),
 	TEST(escapes_are_three_octal_digits),
 	TEST(paths_belong_to_the_longest_and_last_mount),
 	TEST(every_kind_of_mount_has_its_reason),
@@ -564,6 +609,7 @@ static const struct test tests[] = {
 	TEST(what_is_stored_in_a_file_comes_before_it),
 	TEST(a_root_that_is_stored_in_a_file_is_not_the_last),
 	TEST(devices_of_several_files_come_before_all_of_them),
+	TEST(a_source_that_a_user_has_named_is_not_looked_at),
 	TEST(files_in_a_circle_end),
 	TEST(thousands_of_mounts_are_no_trouble),
 	TEST(mistakes_of_a_configuration_are_named_with_their_line),

@@ -346,6 +346,7 @@ static void rep_calls_are_continued_where_they_stopped(void)
 	close_guest();
 }
 
+/* R-HCALL-011. */
 static void failed_element_ends_a_rep_call(void)
 {
 	struct rep_host host = {.step = 100, .fail_at = 300};
@@ -379,6 +380,7 @@ static void host_that_miscounts_is_refused(void)
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
+/* R-SYNIC-010. */
 static void messages_are_taken_one_by_one(void)
 {
 	struct winhv_message message;
@@ -422,6 +424,7 @@ static void message_too_long_is_taken_as_empty(void)
 
 /* ---- events -------------------------------------------------------------------------------- */
 
+/* R-SYNIC-013. */
 static void event_flags_are_taken_by_words(void)
 {
 	open_guest();

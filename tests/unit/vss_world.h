@@ -39,10 +39,13 @@ struct world {
 	int open_error[8];
 	int freeze_error[8];
 	int thaw_error[8];
-	int waits_at; /* freezing this one waits for `go`, once */
+	int waits_at;	 /* freezing this one waits for `go`, once */
+	bool thaw_waits; /* as the kernel does it: a thaw waits while that one is being frozen */
+	atomic_int inside[8]; /* being frozen */
 	int execute_status;
 	sem_t go;
 	sem_t waiting; /* posted when it does */
+	sem_t locked;  /* what such a thaw waits for */
 	sem_t changed; /* posted at each freeze and thaw */
 	char folder[64];
 	char mountinfo[96];
@@ -75,9 +78,11 @@ static int world_freeze(void *ctx, int fd)
 	atomic_store(&world->freezer, getpid());
 	if (world->waits_at == id) {
 		world->waits_at = 0;
+		atomic_store(&world->inside[id], 1);
 		sem_post(&world->waiting);
 		while (sem_wait(&world->go) != 0)
 			;
+		atomic_store(&world->inside[id], 0);
 	}
 	if (world->freeze_error[id] != 0)
 		return -world->freeze_error[id];
@@ -92,6 +97,9 @@ static int world_thaw(void *ctx, int fd)
 {
 	const int id = atomic_load(&world->owner[fd]);
 	(void)ctx;
+	while (world->thaw_waits && atomic_load(&world->inside[id]) &&
+		sem_wait(&world->locked) != 0)
+		;
 	if (world->thaw_error[id] != 0)
 		return -world->thaw_error[id];
 	if (atomic_exchange(&world->frozen[id], 0) == 0)
@@ -154,6 +162,7 @@ static inline void world_make(const char *config)
 	CU_ASSERT_PTR_NOT_EQUAL_FATAL(world, MAP_FAILED);
 	sem_init(&world->go, 1, 0);
 	sem_init(&world->waiting, 1, 0);
+	sem_init(&world->locked, 1, 0);
 	sem_init(&world->changed, 1, 0);
 	snprintf(world->folder, sizeof world->folder, "/tmp/viridian-vss.XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(world->folder));

@@ -148,7 +148,7 @@ follow() {
 			# shellcheck disable=SC2086 # words
 			if [ "$verb" = clock ]; then clock_line $rest; else host_does $rest; fi
 			;;
-		ok | FAIL | note | step | done | up) tell "${verb,,}" "$rest" ;;
+		ok | FAIL | skip | note | step | done | up | by | plot | mark | at) tell "${verb,,}" "$rest" ;;
 		esac
 		[ $status -eq 0 ] || return 0
 	done

@@ -28,4 +28,5 @@ copy_steps() {
 	rm -f "$into/big"
 	ask copy-little "$into/little" && check "copy: the next one works" [ -s "$into/little" ]
 	rm -f "$into/little"
+	is_ours && journalctl -q --no-pager -o cat -t vmic-fcopy | tail -n 6 | while IFS= read -r line; do say "note $line"; done
 }

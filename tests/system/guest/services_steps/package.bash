@@ -10,6 +10,7 @@ system_state() {
 	find / -xdev \( -path /tmp -o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg -o -path /var/lib/apt \
 		-o -path /var/tmp -o -path /var/lib/systemd -o -name '*-' -o -path /etc/.pwd.lock -o -path /mnt \) -prune \
 		-o -printf '%p %y %m %u %g\n' | sort
+	find /dev/vmbus /dev/uio* -printf '%p %y %m %u %g\n' 2>/dev/null | sort
 	find /run/systemd/system /run/udev/rules.d /run/viridian /run/lock -printf '%p %y %m %u %g\n' 2>/dev/null | sort
 	sort /etc/passwd /etc/group
 	systemctl list-units --all --plain --no-legend 'viridian-*' 'hv-*' | awk '{print $1}'
@@ -41,7 +42,7 @@ package_install() {
 	rm -f /etc/systemd/system/systemd-tmpfiles-setup.service
 	systemctl daemon-reload
 	system_state >/run/steps/before
-	check "package: hyperv-daemons is there first" install ./hyperv-daemons_*.deb
+	check "package: hyperv-daemons is there first" dpkg -i ./hyperv-daemons_*.deb
 	check "package: viridian-guest is installed by apt" install ./viridian-guest_*.deb
 	version=$(dpkg-query -W -f '${Version}' viridian-guest)
 	by package "$version"
@@ -50,11 +51,11 @@ package_install() {
 	daemons_ready
 	check "package: vmbusctl status" vmbusctl status
 	vmbusctl status 2>&1 | while IFS= read -r line; do say "note $line"; done
-	equal "package: units that failed" "$(systemctl --failed --no-legend --plain 'viridian-*' | awk '{print $1}')" ""
-	by kvp "$(transport kvp)"
-	by ip "$(transport kvp)"
-	by backup "$(transport vss)"
-	by copy "$(transport fcopy)"
+	equal "package: units that failed" "$(systemctl list-units --failed --no-legend --plain 'viridian-*' | awk '{print $1}')" ""
+	by kvp "vmic-kvp ($(transport kvp))"
+	by ip "vmic-kvp ($(transport kvp))"
+	by backup "vmic-vss ($(transport vss))"
+	by copy "vmic-fcopy ($(transport fcopy))"
 }
 transport() { # stem
 	sed -n 's/.*"transport": *"\([^"]*\)".*/\1/p' "/run/viridian/$1.json" 2>/dev/null | head -n 1
@@ -90,13 +91,14 @@ heartbeat_steps() {
 	ask heartbeat-twice && check "heartbeat: answers come ($answer in 2 s)" [ "$answer" -ge 2 ]
 }
 package_steps() {
-	local unit pid old=()
+	local stem stems="heartbeat shutdown timesync kvp vss fcopy" score pid
 	group=package
-	for unit in kvp vss fcopy heartbeat shutdown timesync; do
-		say "note $(systemd-analyze --no-pager security "viridian-$unit.service" 2>&1 | tail -n 1)"
-		score=$(systemd-analyze --no-pager security "viridian-$unit.service" 2>&1 |
-			sed -n 's/.*exposure level for [^:]*: *\([0-9.]*\).*/\1/p')
-		check "package: exposure of viridian-$unit is at most 2.0 (${score:-none})" \
+	# shellcheck disable=SC2046 # words
+	systemd-analyze --no-pager security $(printf 'viridian-%s.service ' $stems) 2>/run/steps/exposure-said |
+		sed -n 's/.*exposure level for viridian-\([a-z]*\)[^:]*: *\([0-9.]*\).*/\1 \2/p' >/run/steps/exposure
+	for stem in $stems; do
+		score=$(sed -n "s/^$stem //p" /run/steps/exposure)
+		check "package: systemd-analyze security of viridian-$stem: ${score:-none}" \
 			awk "BEGIN { exit !(${score:-9} <= 2.0) }"
 	done
 	pid=$(pid_of kvp)

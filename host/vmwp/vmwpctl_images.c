@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Copies of disk images. See vmwpctl_copy.h.
+ * Copies of disk images. See vmwpctl_images.h.
  */
-#include "host/vmwp/vmwpctl_copy.h"
+#include "host/vmwp/vmwpctl_images.h"
 
 #include <errno.h>
 #include <fcntl.h>

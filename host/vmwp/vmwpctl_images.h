@@ -5,8 +5,8 @@
  *
  * Threads: none; blocks.
  */
-#ifndef HOST_VMWP_VMWPCTL_COPY_H
-#define HOST_VMWP_VMWPCTL_COPY_H
+#ifndef HOST_VMWP_VMWPCTL_IMAGES_H
+#define HOST_VMWP_VMWPCTL_IMAGES_H
 
 #include <jansson.h>
 #include <stddef.h>

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The tables of tests, one for each host_<area>.c; conform_areas.c makes one list of them. */
+#ifndef TESTS_CONFORMANCE_CONFORM_AREAS_H
+#define TESTS_CONFORMANCE_CONFORM_AREAS_H
+
+#include "tests/conformance/conform_channel.h"
+
+/* X(area): conform_<area>_tests[] in host_<area>.c, in the order in which they run. */
+#define CONFORM_AREAS(X)                                                                           \
+	X(cpuid)                                                                                   \
+	X(register)                                                                                \
+	X(hypercall)                                                                               \
+	X(synic)                                                                                   \
+	X(connection)                                                                              \
+	X(offer)                                                                                   \
+	X(unload)                                                                                  \
+	X(gpadl)                                                                                   \
+	X(channel)                                                                                 \
+	X(ring)                                                                                    \
+	X(ic)                                                                                      \
+	X(storage)
+
+#define CONFORM_DECLARE(area)                                                                      \
+	extern const struct conform_test conform_##area##_tests[];                                 \
+	extern const size_t conform_##area##_test_count;
+CONFORM_AREAS(CONFORM_DECLARE)
+#undef CONFORM_DECLARE
+
+#endif

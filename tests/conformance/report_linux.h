@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What came of a run, written down: for people (text, HTML), for machines (JSON, JUnit,
+ * TAP), and the difference between two JSON files.
+ *
+ * Functions that write a file return 0, or -1 with a line on standard error. "-" is
+ * standard output. Threads: one.
+ */
+#ifndef TESTS_CONFORMANCE_REPORT_LINUX_H
+#define TESTS_CONFORMANCE_REPORT_LINUX_H
+
+#include "tests/conformance/run_linux.h"
+
+#include <stdio.h>
+
+/* Table of areas, then each failure with its evidence, then the total. */
+void report_text(const struct run *run, FILE *out);
+void report_skips(const struct run *run, FILE *out);
+int report_tap(const struct run *run, const char *path);
+int report_junit(const struct run *run, const char *path);
+int report_html(const struct run *run, const char *path);
+int report_json(const struct run *run, const char *path);
+
+/* Print each test whose verdict differs. 0 the same, 1 different, 2 a file cannot be read. */
+int report_compare(const char *a, const char *b);
+/* Print what a JSON file says of a rule. 0, or -1 if it cannot be read. */
+int report_of_rule(const char *path, const char *rule);
+
+#endif
