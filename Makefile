@@ -243,8 +243,8 @@ endif
 # Whole programs, as a user runs them: with the normal build only.
 CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare \
 	tests/system/test_conformance tests/system/test_daemon_devices tests/system/test_daemons \
-	tests/system/test_disk_10g tests/system/test_fcopy tests/system/test_kvm tests/system/test_kvp tests/system/test_packaging \
-	tests/system/test_readme tests/system/test_vm tests/system/test_vss)
+	tests/system/test_disk_10g tests/system/test_fcopy tests/system/test_kvm tests/system/test_kvp \
+	tests/system/test_packaging tests/system/test_readme tests/system/test_vm tests/system/test_vss)
 check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)

@@ -40,7 +40,9 @@ static const struct argp_option options_of_all[] = {
 	{NULL, 0, NULL, 0, "How it runs (in the foreground):", 20},
 	{"user", KEY_USER, "NAME", 0, "become this user when everything is open", 20},
 	{"status-dir", KEY_STATUS_DIR, "DIR", 0,
-		"keep the status file there (default " STATUS_DIR "; empty: none)", 20},
+		"keep the status file there (default " STATUS_DIR
+		", with --loopback none; empty: none)",
+		20},
 	{"no-sandbox", KEY_NO_SANDBOX, NULL, 0,
 		"keep all privileges and system calls, to look for a fault", 20},
 	{"verbose", 'v', NULL, 0, "say more", 20},
@@ -138,7 +140,6 @@ void daemon_options_default(struct daemon_options *options)
 	*options = (struct daemon_options){
 		.sysfs_root = "/sys",
 		.dev_root = "/dev",
-		.status_dir = STATUS_DIR,
 		.has_sandbox = true,
 	};
 }
@@ -164,5 +165,10 @@ int daemon_options_parse(struct daemon_options *options, const struct daemon_com
 	};
 	daemon_options_default(options);
 	argp_err_exit_status = 2;
-	return argp_parse(&argp, argc, argv, 0, NULL, &parse) == 0 ? 0 : 3;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &parse) != 0)
+		return 3;
+	/* The service's file is not for one who tries a daemon by hand, as root. */
+	if (options->status_dir == NULL)
+		options->status_dir = options->loopback != NULL ? "" : STATUS_DIR;
+	return 0;
 }

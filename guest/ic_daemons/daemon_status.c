@@ -136,8 +136,7 @@ void daemon_status_open(struct daemon *daemon, const struct daemon_identity *ide
 	const char *dir = daemon->options.status_dir;
 	if (dir[0] == '\0')
 		return;
-	/* Normally the package has made it. Several daemons share it: nobody may remove another's.
-	 */
+	/* Normally the package has made it. Several share it: nobody may remove another's. */
 	if (mkdir(dir, 0755) == 0 && identity->is_given && geteuid() == 0 &&
 		(chown(dir, 0, identity->gid) != 0 || chmod(dir, 01775) != 0))
 		daemon_log(LOG_WARNING, "%s: %s", dir, strerror(errno));

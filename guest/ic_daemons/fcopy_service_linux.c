@@ -219,10 +219,10 @@ static const struct fcopy_ic_ops ops = {
 	.reply = reply,
 };
 
-static const char *const system_calls[] = {"openat", "open", "mkdirat", "mkdir",
-	"linkat", "unlinkat", "unlink", "renameat", "renameat2", "fallocate", "ftruncate", "fchmod",
-	"fsync", "fdatasync", "sync_file_range", "pwrite64", "newfstatat", "fstat", "fstatfs",
-	"statfs", "getrandom", NULL};
+static const char *const system_calls[] = {"openat", "open", "mkdirat", "mkdir", "linkat",
+	"unlinkat", "unlink", "renameat", "renameat2", "fallocate", "ftruncate", "fchmod", "fsync",
+	"fdatasync", "sync_file_range", "pwrite64", "newfstatat", "fstat", "fstatfs", "statfs",
+	"getrandom", NULL};
 
 int fcopy_service_init(struct fcopy_service *service)
 {

@@ -22,8 +22,8 @@ int worker_disk_check(
 bool worker_disks_are_idle(const struct worker *worker);
 
 /*
- * Make durable in each image what the guest has written, as far as the disk's requests have completed.
- * `done` runs once, perhaps at once, with 0 or the first negative errno. One at a time.
+ * Make durable in each image what the guest has written, as far as the disk's requests have
+ * completed. `done` runs once, perhaps at once, with 0 or the first negative errno. One at a time.
  */
 void worker_disks_flush(struct worker *worker, void (*done)(struct worker *worker, int result));
 

@@ -135,7 +135,8 @@ json_t *worker_time_command(
 	}
 	int result = timesync_provider_request(&services->timesync, is_sync);
 	if (result != 0) {
-		control_error_set(error, "time: %s", worker_service_why_not(&services->timesync.provider, result));
+		control_error_set(error, "time: %s",
+			worker_service_why_not(&services->timesync.provider, result));
 		return NULL;
 	}
 	services->time_ticket = control_ticket_take(ticket);

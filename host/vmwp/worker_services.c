@@ -167,8 +167,8 @@ static const struct service table[OPTIONS_SERVICE_COUNT] = {
 		worker_copy_describe},
 	[OPTIONS_SERVICE_BACKUP] = {backup_add,
 		offsetof(struct worker_services, backup.vss.provider), backup_describe},
-	[OPTIONS_SERVICE_KVP] = {worker_kvp_add,
-		offsetof(struct worker_services, kvp.kvp.provider), kvp_describe},
+	[OPTIONS_SERVICE_KVP] = {worker_kvp_add, offsetof(struct worker_services, kvp.kvp.provider),
+		kvp_describe},
 };
 
 int worker_services_start(struct worker *worker)

@@ -18,7 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEALTH_NS  5000000000ull /* to take a guest */
+#define START_NS   30000000000ull /* to load and be ready */
+#define HEALTH_NS  5000000000ull  /* to take a guest */
 #define ATTEMPT_NS 1000000000ull
 #define REQUEST_NS 2000000000ull /* a hypercall that takes longer is the host's end */
 #define MEMORY_MIB 64u
@@ -78,9 +79,10 @@ static bool is_dead(const struct loopback_host *host)
 }
 
 /* The worker's partition is taken until it has seen the last guest go. */
-static int join(const struct loopback_host *host, struct platform_loopback **platform)
+static int join(
+	const struct loopback_host *host, uint64_t within_ns, struct platform_loopback **platform)
 {
-	const uint64_t deadline = now_ns() + HEALTH_NS;
+	const uint64_t deadline = now_ns() + within_ns;
 	const struct timespec pause = {.tv_nsec = 200000};
 
 	for (;;) {
@@ -159,11 +161,12 @@ static void host_kill(struct loopback_host *host)
 	host->pid = 0;
 }
 
-enum loopback_health loopback_host_probe(struct loopback_host *host, char *how, size_t bytes)
+static enum loopback_health probe(
+	struct loopback_host *host, uint64_t within_ns, char *how, size_t bytes)
 {
 	struct platform_loopback *platform;
 	uint32_t leaf[4] = {0};
-	const int error = join(host, &platform);
+	const int error = join(host, within_ns, &platform);
 
 	if (error == 0) {
 		platform_loopback_ops.cpuid(platform, HV_CPUID_INTERFACE, 0, leaf);
@@ -189,6 +192,11 @@ enum loopback_health loopback_host_probe(struct loopback_host *host, char *how, 
 	return LOOPBACK_HUNG;
 }
 
+enum loopback_health loopback_host_probe(struct loopback_host *host, char *how, size_t bytes)
+{
+	return probe(host, HEALTH_NS, how, bytes);
+}
+
 int loopback_host_start(struct loopback_host *host)
 {
 	char how[256];
@@ -205,7 +213,7 @@ int loopback_host_start(struct loopback_host *host)
 		return -1;
 	}
 	/* platform_loopback_connect() waits for a socket that is not there yet. */
-	if (loopback_host_probe(host, how, sizeof how) == LOOPBACK_WELL)
+	if (probe(host, START_NS, how, sizeof how) == LOOPBACK_WELL)
 		return 0;
 	fprintf(stderr, "hvconform: %s: %s\n", host->program, how);
 	host_kill(host);
@@ -231,7 +239,7 @@ enum conform_verdict loopback_guest_run(const struct loopback_host *host,
 {
 	static struct winhv hv;
 	struct platform_loopback *platform;
-	const int error = join(host, &platform);
+	const int error = join(host, HEALTH_NS, &platform);
 
 	*target = (struct conform_target){
 		.hv = &hv, .memory_bytes = MEMORY_MIB << 20, .format = vsnprintf};

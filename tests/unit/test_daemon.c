@@ -499,6 +499,21 @@ static void status_file_is_replaced_and_tells_the_state(void)
 }
 
 /* The folder is shared: another daemon's user may have taken the name of the file in the making. */
+static void status_file_of_the_service_is_left_to_it_on_a_loopback(void)
+{
+	char program[] = "vmic-thing", loopback[] = "--loopback=a", dir[] = "--status-dir=/d";
+	char *argv[] = {program, loopback, dir, NULL};
+	struct fixture f;
+	struct daemon_options options;
+	component_init(&f);
+	CU_ASSERT_EQUAL(daemon_options_parse(&options, &f.component, 1, argv), 0);
+	CU_ASSERT_STRING_EQUAL(options.status_dir, "/run/viridian");
+	CU_ASSERT_EQUAL(daemon_options_parse(&options, &f.component, 2, argv), 0);
+	CU_ASSERT_STRING_EQUAL(options.status_dir, "");
+	CU_ASSERT_EQUAL(daemon_options_parse(&options, &f.component, 3, argv), 0);
+	CU_ASSERT_STRING_EQUAL(options.status_dir, "/d");
+}
+
 static void status_file_is_written_though_its_first_name_is_taken(void)
 {
 	struct choice c;
@@ -538,6 +553,7 @@ static const struct test tests[] = {
 	TEST(order_is_carried_out_before_the_loop_sleeps),
 	TEST(quit_ends_the_loop_with_the_first_status),
 	TEST(status_file_is_replaced_and_tells_the_state),
+	TEST(status_file_of_the_service_is_left_to_it_on_a_loopback),
 	TEST(status_file_is_written_though_its_first_name_is_taken),
 };
 TEST_MAIN("daemon", tests)
