@@ -264,6 +264,7 @@ static json_t *begin_backup(void *ctx, const json_t *arguments, struct control_t
 		.timeout_s = number(arguments, "timeout"),
 		.limit_s = number(arguments, "limit"),
 	};
+	/* cppcheck-suppress returnDanglingLifetime ; `what` is lent for the call only */
 	return worker->ops->backup(worker->ctx, &what, ticket, error);
 }
 
