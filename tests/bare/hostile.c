@@ -5,8 +5,8 @@
  * whose vectors change under way, timers of the shortest period, VPs that flush each other,
  * and resets in the middle of all of it.
  *
- * A word die=WAY on the command line ends it, by triple fault ("triple"), by code where there
- * is no memory ("nowhere"), or by a state that the processor refuses ("state").
+ * A word die=WAY on the command line ends it, by triple fault ("triple") or by code where
+ * there is no memory ("nowhere").
  * What the next start must know is in memory, which a reset does not change.
  */
 #include "tests/bare/bare_test.h"
@@ -399,11 +399,6 @@ static void die(const char *way)
 		uint16_t limit;
 		uint64_t base;
 	} __attribute__((packed)) no_table;
-	/* Code of 64 and of 32 bits at once. */
-	const struct hv_set_register_wire wrong = {
-		.name = HV_X64_REGISTER_CS, .value.high = 0xe09b0010ffffffff};
-	uint16_t status;
-	uint16_t done;
 
 	bare_printf("# dies: %s\n", way);
 	bare_interrupts_off();
@@ -411,11 +406,24 @@ static void die(const char *way)
 		__asm__ volatile("lidt %0; ud2" : : "m"(no_table));
 	if (way[0] == 'n')
 		((void (*)(void))NOWHERE)();
-	if (way[0] == 's' && way[1] == 't')
-		(void)winhv_registers_set(
-			bare_winhv(), HV_VP_INDEX_SELF, &wrong, 1, &done, &status);
 	for (;;)
 		spin_pause();
+}
+
+/* A state that no processor runs is refused with the register's value, and the guest goes on. */
+static void state_that_no_processor_runs(void)
+{
+	/* Code of 64 and of 32 bits at once. */
+	const struct hv_set_register_wire wrong = {
+		.name = HV_X64_REGISTER_CS, .value.high = 0xe09b0010ffffffff};
+	uint16_t status = 0;
+	uint16_t done = 0;
+
+	const int error = winhv_registers_set(
+		bare_winhv(), HV_VP_INDEX_SELF, &wrong, 1, &done, &status);
+	check(error == 0 && status == HV_STATUS_INVALID_REGISTER_VALUE && done == 0,
+		"a state that no processor runs is refused", "error %d, status 0x%x, %u done",
+		error, status, done);
 }
 
 void test_main(void)
@@ -432,6 +440,7 @@ void test_main(void)
 	}
 	if (note->resets < WAYS)
 		reset_some_way();
+	state_that_no_processor_runs();
 	check(note->resets == WAYS, "resets in the middle of everything start anew", "%u of them",
 		note->resets);
 	note->magic = 0;
