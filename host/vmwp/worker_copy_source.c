@@ -87,11 +87,15 @@ static bool read_on(struct copy_piece *piece)
 	return true;
 }
 
-static bool is_as_it_was(const struct copy_source *source, const struct statx *now)
+/* What a look after a read says of the file: 0, -ENODATA, -ESTALE. */
+static int what_became_of(const struct copy_source *source, const struct statx *now)
 {
-	return now->stx_size == source->first.stx_size &&
-	       now->stx_mtime.tv_sec == source->first.stx_mtime.tv_sec &&
-	       now->stx_mtime.tv_nsec == source->first.stx_mtime.tv_nsec;
+	if (now->stx_size < source->first.stx_size)
+		return -ENODATA;
+	const bool is_as_it_was = now->stx_size == source->first.stx_size &&
+				  now->stx_mtime.tv_sec == source->first.stx_mtime.tv_sec &&
+				  now->stx_mtime.tv_nsec == source->first.stx_mtime.tv_nsec;
+	return is_as_it_was ? 0 : -ESTALE;
 }
 
 static void on_first_look(struct copy_source *source, int result)
@@ -136,10 +140,8 @@ static void on_done(struct loop_completion *completion, int result, uint32_t fla
 		on_first_look(source, result);
 	else if (piece->state == COPY_PIECE_READING)
 		on_read(piece, result);
-	else if (result < 0)
-		piece_end(piece, result);
 	else
-		piece_end(piece, is_as_it_was(source, &piece->seen) ? 0 : -ESTALE);
+		piece_end(piece, result < 0 ? result : what_became_of(source, &piece->seen));
 }
 
 /* ---- the owner ----------------------------------------------------------------------------- */

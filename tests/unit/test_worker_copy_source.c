@@ -129,6 +129,12 @@ static void a_file_that_is_cut_short_is_noticed(void)
 	CU_ASSERT_EQUAL(ftruncate(f.fd, COPY_SOURCE_PIECE_BYTES), 0);
 	CU_ASSERT_EQUAL(read_to(&f, f.size), -ENODATA);
 	closed(&f);
+	/* After the last byte was read, where only a look can tell. */
+	opened(&f, 6144);
+	CU_ASSERT_EQUAL(read_to(&f, 6144), 0);
+	CU_ASSERT_EQUAL(ftruncate(f.fd, 6143), 0);
+	CU_ASSERT_EQUAL(read_at(&f, 6144, NULL, 0), -ENODATA);
+	closed(&f);
 }
 
 static void a_file_that_is_changed_is_noticed(void)
