@@ -119,6 +119,7 @@ worker_SRCS := \
 	host/vmwp/options.c \
 	host/vmwp/options_check.c \
 	host/vmwp/options_disk.c \
+	host/vmwp/options_machine.c \
 	host/vmwp/options_services.c \
 	host/vmwp/worker.c \
 	host/vmwp/worker_backup.c \

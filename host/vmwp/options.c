@@ -28,6 +28,8 @@ static const char help_text[] =
 	"\n"
 	"  --backend B          kvm (default with --kernel) or loopback (with --guest)\n"
 	"  --control SOCKET     Unix socket to make for vmwpctl\n"
+	"  --name TEXT          what the machine is called; the guest is told, by key-value pairs\n"
+	"  --id GUID            its id, likewise\n"
 	"  --memory SIZE        8M to 64G (default 512M); loopback 1M to 64G (64M)\n"
 	"  --vps N              virtual processors, 1 to 64 (default 1)\n"
 	"  --disk PATH[,…]      attach a raw image or block device\n"
@@ -256,6 +258,8 @@ enum option_key {
 	OPTION_TEST_DEVICES,
 	OPTION_EMULATED_DISK,
 	OPTION_CONTROL,
+	OPTION_NAME,
+	OPTION_ID,
 	OPTION_MEMORY,
 	OPTION_VPS,
 	OPTION_DISK,
@@ -285,6 +289,8 @@ static const struct option long_options[] = {
 	{"test-devices", no_argument, NULL, OPTION_TEST_DEVICES},
 	{"emulated-disk", required_argument, NULL, OPTION_EMULATED_DISK},
 	{"control", required_argument, NULL, OPTION_CONTROL},
+	{"name", required_argument, NULL, OPTION_NAME},
+	{"id", required_argument, NULL, OPTION_ID},
 	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{"vps", required_argument, NULL, OPTION_VPS},
 	{"disk", required_argument, NULL, OPTION_DISK},
@@ -347,6 +353,10 @@ static int option_take(struct options *options, int key, char *value)
 	case OPTION_CONTROL:
 		options->control_socket = value;
 		return 0;
+	case OPTION_NAME:
+		return options_name_parse(value, options);
+	case OPTION_ID:
+		return options_id_parse(value, options);
 	case OPTION_MEMORY:
 		return memory_parse(value, &options->memory_bytes);
 	case OPTION_VPS:

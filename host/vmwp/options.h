@@ -8,6 +8,7 @@
 
 #include "host/hypervisor/enlightenment.h"
 #include "host/vmwp/log.h"
+#include "protocol/guid.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,6 +78,8 @@ struct options {
 	uint32_t feature_mask; /* 0: the default set */
 	unsigned channels_max; /* storage channels for each controller */
 	uint64_t spin_ns;
+	const char *name;	      /* what the guest is told of itself, in UTF-8; or NULL */
+	struct guid id;		      /* likewise; of zeros: nothing is told */
 	unsigned services;	      /* 1 << enum options_service: what is offered */
 	uint64_t heartbeat_period_ms; /* 0: its service is not offered; likewise time */
 	uint64_t time_period_ms;

@@ -30,6 +30,10 @@ void options_disks_place(struct options *options);
 /* Take --services. 0, or -1 after a complaint. */
 int options_services_parse(const char *text, struct options *options);
 
+/* Take --name and --id. 0, or -1 after a complaint. */
+int options_name_parse(const char *text, struct options *options);
+int options_id_parse(const char *text, struct options *options);
+
 /* Check what only makes sense together, and set what follows from it. 0, or -1. */
 int options_check(struct options *options);
 

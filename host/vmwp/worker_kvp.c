@@ -6,6 +6,7 @@
 
 #include "host/vmwp/worker.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,12 @@ static const char *const origin_names[] = {
 	[KVP_ORIGIN_STATIC] = "static",
 };
 
-/* ---- what the host says of itself ----------------------------------------------------------- */
+/* ---- what the host says of itself, and of the machine ---------------------------------------- */
+
+struct self {
+	struct utsname host;
+	const struct options *options;
+};
 
 /* Of the digits of a release, as 6 and 1 of "6.1.0"; false: there are none. */
 static bool release_part(const char *release, unsigned part, char *text, size_t size)
@@ -45,43 +51,60 @@ static bool release_part(const char *release, unsigned part, char *text, size_t 
 	return true;
 }
 
-/* A host that was given none is "(none)". */
-static bool host_name(const struct utsname *host, char *text, size_t size)
+/* A host that was given no name is "(none)". */
+static bool host_name(const struct self *self, char *text, size_t size)
 {
-	return host->nodename[0] != '\0' && host->nodename[0] != '(' &&
-	       snprintf(text, size, "%s", host->nodename) > 0;
+	return self->host.nodename[0] != '\0' && self->host.nodename[0] != '(' &&
+	       snprintf(text, size, "%s", self->host.nodename) > 0;
 }
 
-static bool host_name_qualified(const struct utsname *host, char *text, size_t size)
+static bool host_name_qualified(const struct self *self, char *text, size_t size)
 {
-	if (!host_name(host, text, size))
+	if (!host_name(self, text, size))
 		return false;
-	bool is_whole = strchr(host->nodename, '.') != NULL || host->domainname[0] == '\0' ||
-			host->domainname[0] == '(';
-	return snprintf(text, size, "%s%s%s", host->nodename, is_whole ? "" : ".",
-		       is_whole ? "" : host->domainname) > 0;
+	bool is_whole = strchr(self->host.nodename, '.') != NULL ||
+			self->host.domainname[0] == '\0' || self->host.domainname[0] == '(';
+	return snprintf(text, size, "%s%s%s", self->host.nodename, is_whole ? "" : ".",
+		       is_whole ? "" : self->host.domainname) > 0;
 }
 
-static bool host_os_major(const struct utsname *host, char *text, size_t size)
+static bool host_os_major(const struct self *self, char *text, size_t size)
 {
-	return release_part(host->release, 0, text, size);
+	return release_part(self->host.release, 0, text, size);
 }
 
-static bool host_os_minor(const struct utsname *host, char *text, size_t size)
+static bool host_os_minor(const struct self *self, char *text, size_t size)
 {
-	return release_part(host->release, 1, text, size);
+	return release_part(self->host.release, 1, text, size);
 }
 
 /* As Windows numbers them: 9 is x86-64. */
-static bool host_processor(const struct utsname *host, char *text, size_t size)
+static bool host_processor(const struct self *self, char *text, size_t size)
 {
-	return strcmp(host->machine, "x86_64") == 0 && snprintf(text, size, "9") > 0;
+	return strcmp(self->host.machine, "x86_64") == 0 && snprintf(text, size, "9") > 0;
+}
+
+static bool machine_name(const struct self *self, char *text, size_t size)
+{
+	return self->options->name != NULL && snprintf(text, size, "%s", self->options->name) > 0;
+}
+
+/* In capital letters, as Hyper-V writes it. */
+static bool machine_id(const struct self *self, char *text, size_t size)
+{
+	char id[GUID_TEXT_BYTES];
+	if (guid_is_zero(&self->options->id))
+		return false;
+	guid_format(&self->options->id, id);
+	for (char *c = id; *c != '\0'; c++)
+		*c = (char)toupper((unsigned char)*c);
+	return snprintf(text, size, "%s", id) > 0;
 }
 
 /* Keys as Hyper-V has them (R-KVP-025). False: this host does not know the value. */
 static const struct fact {
 	const char *key;
-	bool (*value)(const struct utsname *host, char *text, size_t size);
+	bool (*value)(const struct self *self, char *text, size_t size);
 } facts[] = {
 	{"HostName", host_name},
 	{"HostingSystemOsMajor", host_os_major},
@@ -89,17 +112,19 @@ static const struct fact {
 	{"HostingSystemProcessorArchitecture", host_processor},
 	{"PhysicalHostName", host_name},
 	{"PhysicalHostNameFullyQualified", host_name_qualified},
+	{"VirtualMachineId", machine_id},
+	{"VirtualMachineName", machine_name},
 };
 #define FACTS (sizeof facts / sizeof *facts)
 
 static void publish_next(struct worker_kvp *kvp)
 {
-	struct utsname host;
-	bool is_known = uname(&host) == 0;
+	struct self self = {.options = kvp->options};
+	const bool is_known = uname(&self.host) == 0;
 	while (is_known && kvp->publish_next < FACTS) {
 		const struct fact *fact = &facts[kvp->publish_next++];
 		struct kvp_item *item = &kvp->publish.item;
-		if (!fact->value(&host, item->value, sizeof item->value))
+		if (!fact->value(&self, item->value, sizeof item->value))
 			continue;
 		snprintf(item->key, sizeof item->key, "%s", fact->key);
 		if (kvp_provider_start(&kvp->kvp, &kvp->publish) == 0)
@@ -145,6 +170,7 @@ static void on_ready(void *ctx)
 int worker_kvp_add(struct worker *worker, const struct ic_provider_loop *loop)
 {
 	const struct kvp_provider_config config = {.loop = *loop, .ready = on_ready, .ctx = worker};
+	worker->services.kvp.options = worker->options;
 	return kvp_provider_add(&worker->services.kvp.kvp, worker->bus, &config);
 }
 

@@ -14,6 +14,7 @@
 #include "host/vmwp/log.h"
 #include "host/vsp/kvp_provider.h"
 
+struct options;
 struct worker;
 
 /* One command that waits for the guest. A client has one at a time. */
@@ -28,6 +29,7 @@ struct worker_kvp_request {
 
 struct worker_kvp {
 	struct kvp_provider kvp;
+	const struct options *options; /* of the worker */
 	struct worker_kvp_request requests[CONTROL_CLIENTS_MAX];
 	struct kvp_job publish; /* what the host says of itself, one pair after the other */
 	unsigned publish_next;

@@ -37,7 +37,10 @@ static void start(struct pair *p, unsigned versions)
 	p->kvp.ic.ic.service = &p->service;
 	CU_ASSERT_EQUAL_FATAL(stack_host_prepare(&p->host), 0);
 	CU_ASSERT_EQUAL_FATAL(
-		stack_host_start(&p->host, (const char *[]){"--services", "kvp", NULL}), 0);
+		stack_host_start(
+			&p->host, (const char *[]){"--services", "kvp", "--name", "Größe 1", "--id",
+					  "5a1c3e0f-9d6b-4c58-8f27-0b9f1e6d4a32", NULL}),
+		0);
 	CU_ASSERT_EQUAL_FATAL(stack_guest_connect(&p->guest, p->host.guest_socket), 0);
 	CU_ASSERT_EQUAL_FATAL(ic_channel_open(&p->channel, p->guest.bus, &p->kvp.ic.ic, &guid_kvp,
 				      stack_guest_deadline(&p->guest)),
@@ -48,8 +51,7 @@ static void start(struct pair *p, unsigned versions)
 static void serve_host_pairs(struct pair *p)
 {
 	const uint64_t deadline = stack_guest_deadline(&p->guest);
-	while (kvp_guest_find(&p->kvp, KVP_POOL_AUTO_EXTERNAL,
-		       "HostingSystemProcessorArchitecture") == NULL &&
+	while (kvp_guest_find(&p->kvp, KVP_POOL_AUTO_EXTERNAL, "VirtualMachineName") == NULL &&
 		winhv_time_100ns(&p->guest.hv) < deadline)
 		(void)vmbus_poll(p->guest.bus, SECOND_100NS / 10);
 }
@@ -158,6 +160,11 @@ static void host_says_what_it_is(void)
 	CU_ASSERT_STRING_EQUAL(item->value, "9");
 	item = kvp_guest_find(&p->kvp, KVP_POOL_AUTO_EXTERNAL, "HostingSystemOsMajor");
 	CU_ASSERT_TRUE(item != NULL && item->value[0] >= '1' && item->value[0] <= '9');
+	item = kvp_guest_find(&p->kvp, KVP_POOL_AUTO_EXTERNAL, "VirtualMachineId");
+	CU_ASSERT_TRUE(
+		item != NULL && strcmp(item->value, "5A1C3E0F-9D6B-4C58-8F27-0B9F1E6D4A32") == 0);
+	item = kvp_guest_find(&p->kvp, KVP_POOL_AUTO_EXTERNAL, "VirtualMachineName");
+	CU_ASSERT_TRUE(item != NULL && strcmp(item->value, "Größe 1") == 0);
 	finish(p);
 }
 

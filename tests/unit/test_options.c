@@ -232,6 +232,10 @@ static void options_name_each_mistake_and_what_to_write(void)
 		{"--guest g --ram-disk 1000", "is not a size from 4K"},
 		{"--guest g --ram-disk 0", "is not a size"},
 		{"--guest g --channels 0", "--channels"},
+		{"--guest g --name \x01", "--name: a control character, 0x01, is in the name"},
+		{"--guest g --name \x80", "--name: the name is not UTF-8"},
+		{"--guest g --id 5a1c3e0f", "--id: \"5a1c3e0f\" is not a GUID"},
+		{"--guest g --id 00000000-0000-0000-0000-000000000000", "or is of zeros"},
 		{"--guest", "--guest needs a value"},
 		{"--gest g", "\"--gest\" is not an option"},
 	};

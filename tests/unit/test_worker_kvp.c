@@ -47,6 +47,7 @@ struct fixture {
 };
 
 static struct worker worker;
+static const struct options options; /* no name, no id */
 
 static uint32_t guest_get(void *ctx, uint8_t pool, const char *key, struct kvp_item *out)
 {
@@ -94,6 +95,7 @@ static void start(struct fixture *f)
 	memset(f, 0, sizeof *f);
 	memset(&worker, 0, sizeof worker);
 	worker.bus = &f->bus;
+	worker.options = &options;
 	worker.services.slots[OPTIONS_SERVICE_KVP].is_offered = true;
 	CU_ASSERT_EQUAL_FATAL(worker_kvp_add(&worker, &loop), 0);
 	open_channel(f);
