@@ -140,8 +140,9 @@ static void note(struct vss_agent *agent, const struct vss_said *said)
 		agent->file_systems = said->frozen;
 		agent->left_out = said->left_out;
 		agent->freezing_ms = said->milliseconds;
-		daemon_log(LOG_NOTICE, "froze %u file systems in %llu ms, left out %u",
-			said->frozen, (unsigned long long)said->milliseconds, said->left_out);
+		daemon_log(LOG_NOTICE, "froze %u file system%s in %llu ms, left out %u",
+			said->frozen, said->frozen == 1 ? "" : "s",
+			(unsigned long long)said->milliseconds, said->left_out);
 		return;
 	case VSS_ASK_THAW:
 		if (!said->is_ok)

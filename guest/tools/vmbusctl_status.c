@@ -237,8 +237,8 @@ static void verdict_make(struct finding *finding, long foreign_pid, const char *
 		finding->served_by = foreign_name;
 	}
 	if (finding->device == NULL) {
-		advise(finding, "the host does not offer it: switch it on there, in the machine's "
-				"settings");
+		advise(finding, "the host does not offer it: switch it on there, in the "
+				"machine's settings, or by vmwp run --services");
 	} else if (service->is_in_kernel && strcmp(finding->device->driver, "hv_utils") == 0) {
 		finding->served_by = "hv_utils";
 		finding->pid = 0;
