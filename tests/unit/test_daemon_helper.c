@@ -224,17 +224,21 @@ static void work_runs_beside_the_loop_and_is_done_on_it(void)
 static void work_is_bounded_and_waited_for_at_the_end(void)
 {
 	static struct fixture f;
-	struct job job = {0};
+	struct job jobs[DAEMON_WORK_MAX + 1] = {0};
+	int gate[2];
 	begin(&f);
-	CU_ASSERT_EQUAL_FATAL(pipe(job.gate), 0);
-	for (unsigned i = 0; i < DAEMON_WORK_MAX; i++)
-		CU_ASSERT_EQUAL(daemon_work(f.daemon, work, done, &job), 0);
-	CU_ASSERT_EQUAL(daemon_work(f.daemon, work, done, &job), -EAGAIN);
-	CU_ASSERT_EQUAL(write(job.gate[1], "!!!!!!!!", DAEMON_WORK_MAX), DAEMON_WORK_MAX);
+	CU_ASSERT_EQUAL_FATAL(pipe(gate), 0);
+	for (unsigned i = 0; i <= DAEMON_WORK_MAX; i++) {
+		jobs[i].gate[0] = gate[0];
+		CU_ASSERT_EQUAL(daemon_work(f.daemon, work, done, &jobs[i]),
+			i < DAEMON_WORK_MAX ? 0 : -EAGAIN);
+	}
+	CU_ASSERT_EQUAL(write(gate[1], "!!!!!!!!", DAEMON_WORK_MAX), DAEMON_WORK_MAX);
 	daemon_destroy(f.daemon);
-	CU_ASSERT_EQUAL(job.done, DAEMON_WORK_MAX);
-	close(job.gate[0]);
-	close(job.gate[1]);
+	for (unsigned i = 0; i <= DAEMON_WORK_MAX; i++)
+		CU_ASSERT_EQUAL(jobs[i].done, i < DAEMON_WORK_MAX);
+	close(gate[0]);
+	close(gate[1]);
 }
 
 /* ---- programs -------------------------------------------------------------- */
