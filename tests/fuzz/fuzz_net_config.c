@@ -18,11 +18,13 @@ static void request(const char *text, size_t len)
 	static struct net_request first;
 	static struct net_request second;
 	char again[NET_CONFIG_TEXT_MAX];
+	char once_more[NET_CONFIG_TEXT_MAX];
 	if (net_config_read(text, len, &first) != NULL || net_config_check(&first) != NULL)
 		return;
-	size_t written = net_config_write(&first, again);
+	const size_t written = net_config_write(&first, again);
 	if (net_config_read(again, written, &second) != NULL ||
-		memcmp(&first, &second, sizeof first) != 0)
+		net_config_write(&second, once_more) != written ||
+		memcmp(again, once_more, written) != 0)
 		abort();
 }
 

@@ -308,7 +308,7 @@ static void helper_does_not_take_the_daemons_word(void)
 	request.action = SHUTDOWN_RESTART;
 	static const char *const bad[] = {"\x1b[2J", "a\nb", "\x7f", "\xc2\x9b"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		strcpy(request.message, bad[i]);
+		snprintf(request.message, sizeof request.message, "%s", bad[i]);
 		CU_ASSERT_EQUAL(f.component.helper->serve(f.component.ctx, &request, sizeof request,
 					reply, sizeof reply, &fd),
 			-EINVAL);
