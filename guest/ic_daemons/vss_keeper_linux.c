@@ -142,13 +142,15 @@ static bool thaw_now(struct keeper *keeper)
 {
 	struct vss_board *board = keeper->board;
 	atomic_store(&board->is_cancelled, true);
+	/* Asked first: what it freezes while the others are thawed is thawed by its next word. */
+	const bool is_done = atomic_load(&board->is_done);
 	const size_t failures = vss_thaw_all(board, keeper->ops->freeze);
 	keeper->milliseconds = now_ms() - keeper->since_ms;
 	if (failures > 0)
 		say(keeper, LOG_CRIT, "%s: cannot be thawed; fsfreeze -u it",
 			name_in(keeper, VSS_SLOT_FROZEN));
-	atomic_store(&board->is_over, failures == 0);
-	if (!atomic_load(&board->is_done)) {
+	atomic_store(&board->is_over, is_done && failures == 0);
+	if (!is_done) {
 		keeper->state = KEEPER_STRAGGLING;
 		return false;
 	}
