@@ -442,6 +442,21 @@ static void the_daemon_dies_while_freezing(void)
 	world_drop();
 }
 
+/* The last freezes while the others are thawed. */
+static void the_daemon_dies_while_freezing_ends(void)
+{
+	start("");
+	world->waits_at = 2;
+	ask(VSS_ASK_FREEZE);
+	CU_ASSERT_TRUE(world_wait(&world->waiting));
+	world->thaw_lets_go = 2;
+	close(keeper_fd);
+	CU_ASSERT_TRUE(ends(keeper_pid));
+	CU_ASSERT_EQUAL(world->thaw_lets_go, 0);
+	CU_ASSERT_EQUAL(world_frozen(), 0);
+	world_drop();
+}
+
 static void the_freezer_dies_while_frozen(void)
 {
 	start("");
@@ -644,6 +659,7 @@ static const struct test tests[] = {
 	TEST(one_that_cannot_be_thawed_is_said),
 	TEST(the_daemon_dies_while_frozen),
 	TEST(the_daemon_dies_while_freezing),
+	TEST(the_daemon_dies_while_freezing_ends),
 	TEST(the_freezer_dies_while_frozen),
 	TEST(the_freezer_is_stopped_while_frozen),
 	TEST(the_freezer_dies_while_freezing),

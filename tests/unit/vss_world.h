@@ -39,8 +39,10 @@ struct world {
 	int open_error[8];
 	int freeze_error[8];
 	int thaw_error[8];
-	int waits_at;	 /* freezing this one waits for `go`, once */
-	bool thaw_waits; /* as the kernel does it: a thaw waits while that one is being frozen */
+	int waits_at;	  /* freezing this one waits for `go`, once */
+	bool thaw_waits;  /* as the kernel does it: a thaw waits while that one is being frozen */
+	int thaw_lets_go; /* the next thaw posts `go`, and waits for this one and its freezer's end
+			   */
 	atomic_int inside[8]; /* being frozen */
 	int execute_status;
 	sem_t go;
@@ -93,10 +95,30 @@ static int world_freeze(void *ctx, int fd)
 	return 0;
 }
 
+/* With nothing more to freeze, the freezer sleeps until it may end. */
+static void world_freezer_ends(void)
+{
+	char path[32], state = 'R';
+	const int id = world->thaw_lets_go;
+	world->thaw_lets_go = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", atomic_load(&world->freezer));
+	sem_post(&world->go);
+	while (atomic_load(&world->frozen[id]) == 0 || state != 'S') {
+		FILE *stat = fopen(path, "r");
+		if (stat == NULL)
+			return;
+		if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+			state = 'R';
+		fclose(stat);
+	}
+}
+
 static int world_thaw(void *ctx, int fd)
 {
 	const int id = atomic_load(&world->owner[fd]);
 	(void)ctx;
+	if (world->thaw_lets_go != 0)
+		world_freezer_ends();
 	while (world->thaw_waits && atomic_load(&world->inside[id]) &&
 		sem_wait(&world->locked) != 0)
 		;
