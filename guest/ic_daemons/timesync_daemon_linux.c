@@ -102,9 +102,10 @@ static void look(struct timesync_daemon *timesync)
 static void on_sample(void *ctx, const struct timesync_sample *sample)
 {
 	struct timesync_daemon *timesync = ctx;
+	/* At once: the sample is of the moment of the call. A look takes milliseconds. */
+	const uint64_t now = time_clock_now_100ns(&timesync->clock);
 	if (daemon_now_ms() - timesync->looked_ms >= LOOK_MS)
 		look(timesync);
-	const uint64_t now = time_clock_now_100ns(&timesync->clock);
 	time_shm_write(&timesync->shm, sample->utc_100ns, now, sample->leap);
 	time_policy_judge(&timesync->policy, sample, now, &timesync->last);
 	if (timesync->last.action == TIME_POLICY_NOTHING)

@@ -24,7 +24,8 @@ struct fixture {
 	struct daemon_component component;
 	struct daemon *daemon;
 	char proc[40];
-	uint64_t now; /* what our clock says */
+	uint64_t now;	    /* what our clock says */
+	const char *starts; /* a process that appears as the clock is read */
 	unsigned calls;
 	struct timex asked;
 	int answer;
@@ -39,9 +40,14 @@ static int on_adjust(void *ctx, struct timex *timex)
 	return f->answer;
 }
 
+static void process_add(const struct fixture *f, const char *comm);
+
 static uint64_t on_now(void *ctx)
 {
-	return ((struct fixture *)ctx)->now;
+	const struct fixture *f = ctx;
+	if (f->starts != NULL)
+		process_add(f, f->starts);
+	return f->now;
 }
 
 static const struct time_clock_ops clock_ops = {.adjust = on_adjust, .now_100ns = on_now};
@@ -280,6 +286,24 @@ static void clock_of_another_keeper_is_left_alone(void)
 	end(&f);
 }
 
+/*
+ * To go through all processes takes milliseconds, by which the clock would be taken to be wrong:
+ * so it is read first, and who has come since is found.
+ */
+static void clock_is_read_before_others_are_looked_for(void)
+{
+	static struct fixture f;
+	prepare(&f);
+	begin(&f);
+	f.timesync.looked_ms = daemon_now_ms() - 60000;
+	f.starts = "chronyd";
+	give_off(&f, &f.sync, 3600 * SECOND);
+	CU_ASSERT_STRING_EQUAL(f.timesync.other, "chrony");
+	CU_ASSERT_EQUAL(f.calls, 0);
+	CU_ASSERT_EQUAL(f.timesync.policy.offset_100ns, 3600 * SECOND);
+	end(&f);
+}
+
 static void keepers_are_known_by_their_processes(void)
 {
 	static struct fixture f;
@@ -442,6 +466,7 @@ static const struct test tests[] = {
 	TEST(refusal_of_the_kernel_is_counted),
 	TEST(nothing_is_set_if_it_is_told_so_or_is_but_a_process),
 	TEST(clock_of_another_keeper_is_left_alone),
+	TEST(clock_is_read_before_others_are_looked_for),
 	TEST(keepers_are_known_by_their_processes),
 	TEST(a_name_alone_makes_no_keeper),
 	TEST(sample_is_offered_in_shared_memory),
