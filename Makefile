@@ -61,7 +61,7 @@ TEST_PROGRAMS :=	# what test scripts run, likewise
 FUZZERS :=	# fuzz targets, names under tests/fuzz/ without .c
 FREESTANDING :=	# sources that must need no libc
 GUEST_PROGRAMS :=	# static, for guests without libraries: name -> <name>_SRCS
-BARE_KERNELS :=	# images that run on bare metal, names under tests/bare/ without .c
+BARE_KERNELS :=	# images that run on bare metal: name -> BARE_<name>_SRCS, or tests/bare/<name>.c
 
 LIBS += version
 version_SRCS := $(B)/gen/packaging/version.c
@@ -165,12 +165,20 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/standalone.o $(LIB_FILE
 BARE_CC := $(if $(findstring clang,$(CC)),$(CC),gcc)
 BARE_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fcf-protection=none -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/=
+	-fcf-protection=none -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= \
+	-ffunction-sections -fdata-sections
 BARE_LINK = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
-	-T guest/winhv/bare/bare.lds
+	--gc-sections -T guest/winhv/bare/bare.lds
+# An image has 256 KiB at most. The conformance suite, which has many tests, is built for size.
+BARE_BYTES_MAX := 262143
+BARE_FITS = { [ $$(stat -c %s $@) -le $(BARE_BYTES_MAX) ] || \
+	{ echo "$@: $$(stat -c %s $@) bytes, more than $(BARE_BYTES_MAX)" >&2; rm -f $@; exit 1; }; }
+$(BUILD)/bare/obj/tests/conformance/%: BARE_CFLAGS += -Os
 BARE_OBJECT = $(patsubst %,$(BUILD)/bare/obj/%.o,$(basename $(1)))
 BARE_FILES := $(foreach kernel,$(BARE_KERNELS),$(BUILD)/bare/$(kernel).elf $(BUILD)/bare/$(kernel).pvh.elf)
-bare: $(BARE_FILES) ## the bare-metal test kernels, build/bare/*.elf
+BARE_LIBRARY := $(BUILD)/bare/libwinhv-bare.a
+BARE_BOOT := $(BUILD)/bare/obj/guest/winhv/bare/boot_x86
+bare: $(BARE_FILES) ## the bare-metal library, test kernels and example, build/bare/*
 
 $(BUILD)/bare/obj/%.o: %.c | deps-once
 	@mkdir -p $(@D)
@@ -181,16 +189,21 @@ $(BUILD)/bare/obj/%.multiboot.o: %.S | deps-once
 $(BUILD)/bare/obj/%.pvh.o: %.S | deps-once
 	@mkdir -p $(@D)
 	$(Q)$(BARE_CC) -DBARE_NO_MULTIBOOT -MMD -MP -c $< -o $@
-$(BUILD)/bare/%.pvh.elf: $(BUILD)/bare/obj/tests/bare/%.o $(call BARE_OBJECT,$(BARE_SRCS)) \
-		$(BUILD)/bare/obj/guest/winhv/bare/boot_x86.pvh.o guest/winhv/bare/bare.lds
-	$(if $(V),,@echo "  BARE    $@")
-	$(Q)$(BARE_LINK) -s -e bare_entry_pvh $(filter %.o,$^) -o $@
-$(BUILD)/bare/%.elf64: $(BUILD)/bare/obj/tests/bare/%.o $(call BARE_OBJECT,$(BARE_SRCS)) \
-		$(BUILD)/bare/obj/guest/winhv/bare/boot_x86.multiboot.o guest/winhv/bare/bare.lds
-	$(if $(V),,@echo "  BARE    $(@:64=)")
-	$(Q)$(BARE_LINK) $(filter %.o,$^) -o $@
+$(BARE_LIBRARY): $(call BARE_OBJECT,$(BARE_LIBRARY_SRCS)) $(MODULES)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
+
+define BARE_RULE
+$(BUILD)/bare/$(1).pvh.elf: $(call BARE_OBJECT,$(2)) $(BARE_BOOT).pvh.o $(BARE_LIBRARY) guest/winhv/bare/bare.lds
+	$(if $(V),,@echo "  BARE    $$@")
+	$$(Q)$(BARE_LINK) -s -e bare_entry_pvh $$(filter %.o,$$^) $(BARE_LIBRARY) -o $$@ && $$(BARE_FITS)
+$(BUILD)/bare/$(1).elf64: $(call BARE_OBJECT,$(2)) $(BARE_BOOT).multiboot.o $(BARE_LIBRARY) guest/winhv/bare/bare.lds
+	$(if $(V),,@echo "  BARE    $$(@:64=)")
+	$$(Q)$(BARE_LINK) $$(filter %.o,$$^) $(BARE_LIBRARY) -o $$@
+endef
+$(foreach kernel,$(BARE_KERNELS),$(eval $(call BARE_RULE,$(kernel),$(or \
+	$(BARE_$(kernel)_SRCS),tests/bare/$(kernel).c tests/bare/bare_test.c))))
 $(BUILD)/bare/%.elf: $(BUILD)/bare/%.elf64
-	$(Q)objcopy -S -O elf32-i386 $< $@
+	$(Q)objcopy -S -O elf32-i386 $< $@ && $(BARE_FITS)
 
 LIBFUZZER_SRCS = $(foreach lib,$(LIBS),$($(lib)_SRCS))
 LIBFUZZER_OBJECTS = $(patsubst %.c,$(BUILD)/libfuzzer/obj/%.o,$(LIBFUZZER_SRCS))
@@ -243,8 +256,9 @@ endif
 # Whole programs, as a user runs them: with the normal build only.
 CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare \
 	tests/system/test_conformance tests/system/test_daemon_devices tests/system/test_daemons \
-	tests/system/test_disk_10g tests/system/test_fcopy tests/system/test_kvm tests/system/test_kvp \
-	tests/system/test_packaging tests/system/test_readme tests/system/test_vm tests/system/test_vss)
+	tests/system/test_disk_10g tests/system/test_example tests/system/test_fcopy \
+	tests/system/test_kvm tests/system/test_kvp tests/system/test_packaging \
+	tests/system/test_readme tests/system/test_vm tests/system/test_vss)
 check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)

@@ -187,10 +187,11 @@ kvpfs_SRCS := \
 PROGRAMS += vmbusctl
 vmbusctl_SRCS := guest/tools/vmbusctl.c
 
-# What a bare-metal image is made of, besides its program and boot_x86.S (see the Makefile).
-BARE_SRCS := \
+# build/bare/libwinhv-bare.a: what a program on bare metal links with, besides boot_x86.S.
+BARE_LIBRARY_SRCS := \
 	guest/winhv/bare/interrupt_x86.c \
 	guest/winhv/bare/machine_x86.c \
+	guest/winhv/bare/platform_x86.c \
 	guest/winhv/bare/print_x86.c \
 	guest/winhv/bare/start_x86.c \
 	guest/winhv/bare/vp_x86.c \
@@ -199,6 +200,13 @@ BARE_SRCS := \
 	guest/winhv/platform_bare_x86.c \
 	guest/winhv/synic.c \
 	guest/winhv/winhv.c \
-	protocol/hypervisor.c \
+	$(guestbus_SRCS) \
+	$(vsc_SRCS) \
+	$(ic_SRCS) \
+	$(protocol_SRCS) \
+
+# Programs that others may begin with.
+BARE_KERNELS += partition_table
+BARE_partition_table_SRCS := guest/examples/ata_pio.c guest/examples/partition_table.c
 
 FREESTANDING += $(filter-out %_linux.c,$(winhv_SRCS)) $(guestbus_SRCS) $(vsc_SRCS) $(ic_SRCS)

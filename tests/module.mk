@@ -61,13 +61,16 @@ TESTS += \
 	unit/test_control_socket \
 	unit/test_cursor \
 	unit/test_daemon \
+	unit/test_daemon_bounds \
 	unit/test_daemon_helper \
 	unit/test_deferral \
 	unit/test_enlightenment \
 	unit/test_fcopy \
+	unit/test_fcopy_failures \
 	unit/test_fcopy_file \
 	unit/test_fcopy_guest \
 	unit/test_fcopy_service \
+	unit/test_fcopy_service_faults \
 	unit/test_guid \
 	unit/test_heartbeat \
 	unit/test_heartbeat_provider \
@@ -104,10 +107,12 @@ TESTS += \
 	unit/test_net_address \
 	unit/test_net_apply \
 	unit/test_net_config \
+	unit/test_net_file \
 	unit/test_net_script \
 	unit/test_options \
 	unit/test_packet \
 	unit/test_partition \
+	unit/test_platform_bare \
 	unit/test_reference_time \
 	unit/test_replay \
 	unit/test_ring \
@@ -115,9 +120,11 @@ TESTS += \
 	unit/test_ring_hostile \
 	unit/test_ring_signal \
 	unit/test_ring_threads \
+	unit/test_storage_judge \
 	unit/test_storage_vsc \
 	unit/test_storage_vsc_hostile \
 	unit/test_storage_vsc_scan \
+	unit/test_storage_vsc_stale \
 	unit/test_storage_vsc_time \
 	unit/test_scsi_block \
 	unit/test_scsi_disk \
@@ -125,6 +132,7 @@ TESTS += \
 	unit/test_scsi_reserve \
 	unit/test_storage_provider \
 	unit/test_storage_replay \
+	unit/test_storage_replies \
 	unit/test_storage_vsp \
 	unit/test_shutdown \
 	unit/test_shutdown_daemon \
@@ -146,6 +154,7 @@ TESTS += \
 	unit/test_vmbus_bus_life \
 	unit/test_vmbus_bus_monitor \
 	unit/test_vmbus_client_bus \
+	unit/test_vmbus_client_bus_edge \
 	unit/test_vmbus_client_bus_fail \
 	unit/test_vmbus_client_channel \
 	unit/test_vmbus_client_connect \
@@ -167,13 +176,16 @@ TESTS += \
 	unit/test_vmwpctl_kvp \
 	unit/test_vp_state_x86 \
 	unit/test_vsc_disk \
+	unit/test_vsc_disk_tree \
 	unit/test_vss \
 	unit/test_vss_agent \
 	unit/test_vss_freeze \
 	unit/test_vss_keeper \
 	unit/test_vss_policy \
 	unit/test_winhv \
+	unit/test_winhv_edge \
 	unit/test_worker_copy_source \
+	unit/test_winhv_call_forms \
 	unit/test_winhv_calls \
 	unit/test_worker_crash \
 	unit/test_worker_kvp \
@@ -281,5 +293,3 @@ BARE_KERNELS += \
 	smoke \
 	stimer \
 	synic \
-
-BARE_SRCS += tests/bare/bare_test.c

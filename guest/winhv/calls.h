@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Typed hypercalls: interrupts, TLB flushes, registers and the rest that an ordinary guest
- * may call, over winhv_call(). Those of the SynIC are in winhv.h.
+ * Typed hypercalls: every call of protocol/hypervisor.md over winhv_call(); posting and
+ * signalling are in winhv.h.
  *
  *	client, test, unikernel -> calls.h -> winhv_call() -> platform
  *
  * Each returns 0 and the HV_STATUS_* in *status, or a negative VIRIDIAN_E* as winhv_call()
- * does. `is_fast` asks for the form in registers (with XMM where it takes more than two).
+ * does. The form, registers or memory, is chosen by the table of winhv_call_forms(); where a
+ * function has `is_fast`, the caller asks for the form in registers (with XMM where it takes
+ * more than two).
  *
  * Threads: as winhv.h. Freestanding.
- * Sources: TLFS, "Virtual processors", "Virtual MMU", "Virtual interrupts".
+ * Sources: TLFS, "Virtual processors", "Virtual MMU", "Virtual interrupts", "Inter-partition
+ * communication"; protocol/hypervisor.md, 5 and 6.
  */
 #ifndef GUEST_WINHV_CALLS_H
 #define GUEST_WINHV_CALLS_H
@@ -71,5 +74,64 @@ int winhv_query_capabilities(struct winhv *hv, uint64_t *capabilities, uint16_t 
 #define WINHV_DEBUG_DATA_MAX 4088u
 int winhv_post_debug_data(
 	struct winhv *hv, const void *data, size_t bytes, uint32_t *pending, uint16_t *status);
+
+/* HvCallRetrieveDebugData, HvCallResetDebugSession. *bytes: room; then what came. */
+int winhv_retrieve_debug_data(struct winhv *hv, uint64_t timeout, void *data, size_t *bytes,
+	uint32_t *remaining, uint16_t *status);
+int winhv_reset_debug_session(struct winhv *hv, uint16_t *status);
+
+/* HvCallSwitchVirtualAddressSpace: `address_space` is a CR3. */
+int winhv_switch_address_space(struct winhv *hv, uint64_t address_space, uint16_t *status);
+
+/* HvCallGetPartitionId. */
+int winhv_partition_id(struct winhv *hv, uint64_t *id, uint16_t *status);
+
+/* HvCallTranslateVirtualAddress: `gva_page` is a page number, `flags` the TLFS's control flags. */
+int winhv_translate(struct winhv *hv, uint32_t vp, uint64_t flags, uint64_t gva_page,
+	struct hv_translate_output_wire *output, uint16_t *status);
+
+/* HvCallStartVirtualProcessor: VP `vp` of this partition begins with `context` at that VTL. */
+int winhv_start_vp(struct winhv *hv, uint32_t vp, uint8_t vtl,
+	const struct hv_x64_vp_context_wire *context, uint16_t *status);
+
+/*
+ * HvCallRetargetDeviceInterrupt. With `set` the interrupt goes to these VPs (its flag is set
+ * here); without, to those of target->processor_mask.
+ */
+int winhv_retarget_interrupt(struct winhv *hv,
+	const struct hv_retarget_device_interrupt_wire *target, const struct winhv_vp_set *set,
+	uint16_t *status);
+
+/* HvExtCallGetBootZeroedMemory: at most HV_EXT_BOOT_ZEROED_RANGES_MAX ranges; *count of them. */
+int winhv_boot_zeroed_memory(struct winhv *hv, struct hv_ext_zeroed_range_wire *ranges,
+	uint16_t *count, uint16_t *status);
+
+/* Ports, for partitions that may create them. The ids of a port and of a connection differ. */
+int winhv_create_port(struct winhv *hv, const struct hv_create_port_wire *port, uint16_t *status);
+int winhv_delete_port(struct winhv *hv, uint64_t partition, uint32_t port_id, uint16_t *status);
+int winhv_connect_port(
+	struct winhv *hv, const struct hv_connect_port_wire *connection, uint16_t *status);
+int winhv_disconnect_port(
+	struct winhv *hv, uint64_t partition, uint32_t connection_id, uint16_t *status);
+
+/* ---- forms --------------------------------------------------------------------------------- */
+
+#define WINHV_FORM_KNOWN 0x1u /* the contract has this call */
+#define WINHV_FORM_REP	 0x2u
+#define WINHV_FORM_FAST	 0x4u /* input of up to 16 bytes may travel in registers */
+#define WINHV_FORM_XMM	 0x8u /* and of up to 112 with XMM, where that is offered */
+
+/* WINHV_FORM_* of a call; 0: the contract has none with this code. */
+uint32_t winhv_call_forms(uint16_t code);
+
+/*
+ * May this call go in registers here: by its forms, by the size of its input, and by what the
+ * hypervisor offers? A call with output may not: its output then comes back in memory.
+ */
+bool winhv_call_may_be_fast(const struct winhv *hv, const struct winhv_call *call);
+
+/* winhv_call() in the better form; call->is_fast is not looked at. */
+int winhv_call_best(
+	struct winhv *hv, const struct winhv_call *call, uint16_t *reps_done, uint16_t *status);
 
 #endif

@@ -8,6 +8,8 @@
 #include "protocol/hypervisor.h"
 #include "protocol/spin.h"
 
+#define PAGE_ATTEMPTS 16u
+
 /* ---- instructions -------------------------------------------------------------------------- */
 
 /*
@@ -259,6 +261,37 @@ static void bare_pages_free(void *ctx, const struct winhv_pages *pages)
 	pages_unlock(bare);
 }
 
+/* ---- rings --------------------------------------------------------------------------------- */
+
+static int bare_ring_map(void *ctx, const struct winhv_pages *pages, size_t offset, size_t bytes,
+	void **control, uint8_t **data)
+{
+	struct platform_bare *bare = ctx;
+	uint8_t *va;
+
+	if (!bare->ring_map)
+		return -VIRIDIAN_ENOTSUP;
+	if (offset % WINHV_PAGE_BYTES != 0 || bytes % WINHV_PAGE_BYTES != 0 ||
+		bytes < (size_t)2 * WINHV_PAGE_BYTES || offset > pages->bytes ||
+		bytes > pages->bytes - offset)
+		return -VIRIDIAN_EINVAL;
+	const int error = bare->ring_map(bare->map_ctx, pages->gpa + offset, bytes, &va);
+	if (error)
+		return error;
+	*control = va;
+	*data = va + WINHV_PAGE_BYTES;
+	return 0;
+}
+
+static void bare_ring_unmap(void *ctx, void *control, uint8_t *data, size_t data_bytes)
+{
+	const struct platform_bare *bare = ctx;
+
+	(void)data;
+	if (bare->ring_unmap)
+		bare->ring_unmap(bare->map_ctx, control, WINHV_PAGE_BYTES + data_bytes);
+}
+
 /* ---- interrupts and time ------------------------------------------------------------------- */
 
 void platform_bare_interrupt(struct platform_bare *bare, uint32_t sints)
@@ -266,13 +299,52 @@ void platform_bare_interrupt(struct platform_bare *bare, uint32_t sints)
 	__atomic_fetch_or(&bare->pending, sints, __ATOMIC_SEQ_CST);
 }
 
+static uint64_t tsc_read(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence\n	rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+/*
+ * Time by the page (TLFS, "Partition reference time enlightenment"). False: it is not valid
+ * now, or changes faster than it can be read.
+ */
+static bool page_time(const struct hv_reference_tsc_page_wire *wire, uint64_t *time)
+{
+	const volatile struct hv_reference_tsc_page_wire *page = wire;
+
+	for (unsigned attempt = 0; attempt < PAGE_ATTEMPTS; attempt++) {
+		const uint32_t sequence = page->sequence;
+		if (sequence == HV_REFERENCE_TSC_SEQUENCE_INVALID)
+			return false;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		const uint64_t scale = page->scale;
+		const int64_t offset = page->offset;
+		const uint64_t tsc = tsc_read();
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (page->sequence != sequence)
+			continue;
+		*time = (uint64_t)((unsigned __int128)tsc * scale >> 64) + (uint64_t)offset;
+		return true;
+	}
+	return false;
+}
+
 static uint64_t bare_time_100ns(void *ctx)
 {
 	const struct platform_bare *bare = ctx;
 	uint64_t time = 0;
 
-	(void)bare_msr_read(ctx, bare->vp, HV_X64_MSR_TIME_REF_COUNT, &time);
-	return time;
+	if (bare->reference_tsc && page_time(bare->reference_tsc, &time))
+		return time;
+	if (bare_msr_read(ctx, bare->vp, HV_X64_MSR_TIME_REF_COUNT, &time) == 0 ||
+		bare->tsc_hz == 0)
+		return time;
+	const uint64_t tsc = tsc_read();
+	return tsc / bare->tsc_hz * HV_TIME_PER_SECOND +
+	       tsc % bare->tsc_hz * HV_TIME_PER_SECOND / bare->tsc_hz;
 }
 
 static int bare_wait(void *ctx, uint32_t vp, uint64_t timeout_100ns, uint32_t *sints)
@@ -315,6 +387,8 @@ const struct winhv_platform_ops platform_bare_ops = {
 	.signal_event = bare_signal_event,
 	.pages_alloc = bare_pages_alloc,
 	.pages_free = bare_pages_free,
+	.ring_map = bare_ring_map,
+	.ring_unmap = bare_ring_unmap,
 	.wait = bare_wait,
 	.wait_arm = bare_wait_arm,
 	.wait_disarm = bare_wait_arm,

@@ -12,7 +12,11 @@
  *	  and then acknowledges the interrupt (EOI);
  *	- a #GP handler that asks platform_bare_fixup() where to go on, so that an MSR
  *	  which does not exist is an error and no crash;
- *	- `idle`, if it can do better than spinning (STI; HLT with a timer set).
+ *	- `idle`, if it can do better than spinning (STI; HLT with a timer set);
+ *	- `ring_map` and `ring_unmap`, if it has page tables, so that rings need not copy at
+ *	  their end;
+ *	- `tsc_hz` for a clock where the hypervisor has none, `reference_tsc` for one that needs
+ *	  no exit.
  *
  * RDMSR and WRMSR act on the processor that executes them: one struct platform_bare
  * serves one VP, and another's registers are -VIRIDIAN_ENOTSUP.
@@ -24,6 +28,8 @@
 
 #include "guest/winhv/winhv.h"
 
+struct hv_reference_tsc_page_wire; /* protocol/hypervisor.h */
+
 struct platform_bare {
 	uint32_t vp; /* set: index of the VP that this is used on; starts at 0 */
 	/*
@@ -32,6 +38,19 @@ struct platform_bare {
 	 */
 	void (*idle)(void *ctx, uint64_t deadline_100ns);
 	void *idle_ctx;
+
+	/*
+	 * set: make `bytes` of RAM at `gpa` appear at *va, and all but their first page once more
+	 * behind that; both NULL: rings are not mapped. 0 or a negative VIRIDIAN_E*. `bytes` is
+	 * the same in both.
+	 */
+	int (*ring_map)(void *ctx, uint64_t gpa, size_t bytes, uint8_t **va);
+	void (*ring_unmap)(void *ctx, uint8_t *va, size_t bytes);
+	void *map_ctx;
+
+	/* set: the page that HV_X64_MSR_REFERENCE_TSC names; NULL: time is read from the MSR */
+	const struct hv_reference_tsc_page_wire *reference_tsc;
+	uint64_t tsc_hz; /* set: time is the TSC's where there is no such MSR; 0: it is 0 there */
 
 	const void *hypercall_code; /* the hypercall page, while it is enabled */
 	uint32_t pending;	    /* atomic: SINTs since the last wait() */

@@ -292,6 +292,31 @@ static void stale_guest_cannot_touch_the_next(void)
 	host_close(&host);
 }
 
+/* What the guest left while the host was on its way to sleep rang no bell. */
+static void host_looks_once_more_before_it_sleeps(void)
+{
+	const uint32_t bit = CHANNEL - LOOPBACK_SIGNAL_BASE;
+	struct host host;
+	struct raw_guest guest;
+
+	host_open(&host, 1);
+	raw_guest_join(&host, &guest);
+	host_turn(&host, 0);
+	CU_ASSERT_TRUE(backend_loopback_arm(host.backend));
+	guest.control[offsetof(struct loopback_host_wire, signal) + bit / 8] |= 1u << bit % 8;
+	guest.control[offsetof(struct loopback_host_wire, signal_summary) + bit / 512] |=
+		1u << bit / 64 % 8;
+	CU_ASSERT_FALSE(backend_loopback_arm(host.backend));
+	CU_ASSERT_TRUE(backend_loopback_poll(host.backend));
+	CU_ASSERT_EQUAL(host.events, 1);
+	guest.control[offsetof(struct loopback_host_wire, mailbox_pending)] = 1;
+	CU_ASSERT_FALSE(backend_loopback_arm(host.backend));
+	CU_ASSERT_TRUE(backend_loopback_poll(host.backend));
+	CU_ASSERT_TRUE(backend_loopback_arm(host.backend));
+	raw_guest_part(&guest);
+	host_close(&host);
+}
+
 /* ---- the end of the host ------------------------------------------------------------------- */
 
 static void body_sees_the_host_go(void)
@@ -558,6 +583,7 @@ static void idle_partition_costs_little_private_memory(void)
 }
 
 static const struct test tests[] = {
+	TEST(host_looks_once_more_before_it_sleeps),
 	TEST(guest_process_uses_everything),
 	TEST(guest_waits_by_itself_or_in_a_loop_of_its_own),
 	TEST(killed_guests_make_room_for_the_next),

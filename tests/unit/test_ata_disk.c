@@ -320,6 +320,37 @@ static void ata_addresses_by_cylinder_head_and_sector_too(void)
 	stop(&f);
 }
 
+/* All six bytes of an address: a sparse image of 2 TiB and a little more. */
+static void ata_addresses_by_48_bits(void)
+{
+	const uint64_t sector = (1ull << 32) + 0x01020304;
+	const off_t at = (off_t)(sector * 512);
+	char error[256];
+	struct fixture f;
+	uint8_t data[512];
+	start(&f, true);
+	ata_disk_destroy(f.disk);
+	f.disk = NULL;
+	for (unsigned i = 0; i < 512; i++)
+		data[i] = pattern(sector, i);
+	const struct ata_disk_config config = {.path = f.path,
+		.is_pio = true,
+		.memory = &f.memory,
+		.line_set = on_line,
+		.sync = on_sync,
+		.ctx = &f};
+	/* A file system that has no such files has no such disks. */
+	if (ftruncate(f.fd, at + 512) == 0 && pwrite(f.fd, data, 512, at) == 512) {
+		CU_ASSERT_EQUAL_FATAL(ata_disk_create(&config, &f.disk, error, sizeof error), 0);
+		command_48(&f, 0x24, sector, 1);
+		CU_ASSERT_EQUAL(in(&f, STATUS), REQUEST);
+		CU_ASSERT(sectors_read(&f, sector, 1));
+		command_48(&f, 0x24, sector + 1, 1);
+		CU_ASSERT_EQUAL(in(&f, STATUS), FAILED);
+	}
+	stop(&f);
+}
+
 static void ata_refuses_what_is_beyond_its_end_or_unknown(void)
 {
 	struct fixture f;
@@ -566,6 +597,7 @@ static const struct test tests[] = {
 	TEST(ata_is_busy_while_it_flushes),
 	TEST(ata_reset_ends_a_flush_for_the_guest),
 	TEST(ata_addresses_by_cylinder_head_and_sector_too),
+	TEST(ata_addresses_by_48_bits),
 	TEST(ata_refuses_what_is_beyond_its_end_or_unknown),
 	TEST(ata_shows_high_bytes_and_masks_its_interrupt_as_control_says),
 	TEST(ata_reads_by_dma_into_scattered_memory),

@@ -15,6 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -320,6 +324,45 @@ static void output_of_a_program_is_bounded(void)
 	kill((pid_t)atoi(output), SIGKILL);
 }
 
+/* ---- the sandbox ----------------------------------------------------------- */
+
+/* In a child, for there is no way out. The first thing that is wrong, 0: nothing. */
+static int sandbox_look(void)
+{
+	static const struct daemon_component component = {.stem = "thing", .open_files_max = 40};
+	static struct daemon daemon = {.component = &component};
+	const struct daemon_identity same = {0};
+	struct rlimit files;
+	if (daemon_sandbox_enter(&daemon, &same) != 0)
+		return 1;
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_max != 40)
+		return 2;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+		return 3;
+	if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || errno != EPERM)
+		return 4;
+	const int fd = socket(AF_UNIX, SOCK_STREAM, 0); /* systemd's, D-Bus */
+	if (fd < 0 || close(fd) != 0)
+		return 5;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 6;
+	if (mount("none", "/", NULL, MS_REMOUNT, NULL) == 0 || errno != EPERM)
+		return 7;
+	return 0;
+}
+
+static void sandbox_takes_sockets_files_and_privileges_away(void)
+{
+	int status = -1;
+	fflush(NULL);
+	const pid_t pid = fork();
+	if (pid == 0)
+		_exit(sandbox_look());
+	CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_TRUE(WIFEXITED(status));
+	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+}
+
 static const struct test tests[] = {
 	TEST(helper_answers_in_order_from_another_process),
 	TEST(helper_passes_descriptors),
@@ -332,5 +375,6 @@ static const struct test tests[] = {
 	TEST(program_fails_with_its_status_or_why_it_cannot_run),
 	TEST(program_that_takes_too_long_is_killed_with_its_children),
 	TEST(output_of_a_program_is_bounded),
+	TEST(sandbox_takes_sockets_files_and_privileges_away),
 };
 TEST_MAIN("daemon_helper", tests)

@@ -233,7 +233,27 @@ static void calls_that_are_not_recommended_are_denied(void)
 	rig_close(&rig);
 }
 
+/* R-CPUID-003 */
+static void registers_that_are_not_offered_fault(void)
+{
+	struct enlightenments bits = parse("all,-crash");
+	uint64_t value;
+
+	rig_open_full(&rig, 1, &rig_ops_with_tsc, &bits);
+	CU_ASSERT_EQUAL(partition_msr_read(rig.partition, 0, HV_X64_MSR_CRASH_P0, &value),
+		PARTITION_FAULT_GP);
+	CU_ASSERT_EQUAL(partition_msr_write(rig.partition, 0, HV_X64_MSR_CRASH_CTL, 1ull << 63),
+		PARTITION_FAULT_GP);
+	rig_close(&rig);
+	bits = parse("all");
+	rig_open_full(&rig, 1, &rig_ops_with_tsc, &bits);
+	CU_ASSERT_EQUAL(partition_msr_read(rig.partition, 0, HV_X64_MSR_CRASH_P0, &value),
+		PARTITION_FAULT_NONE);
+	rig_close(&rig);
+}
+
 static const struct test tests[] = {
+	TEST(registers_that_are_not_offered_fault),
 	TEST(names_give_their_bits),
 	TEST(minus_takes_away_what_stands_before),
 	TEST(unknown_words_are_named),

@@ -161,6 +161,11 @@ static void guest_takes_a_fragment_again_and_wants_all_of_them(void)
 	CU_ASSERT_EQUAL(give_write(&f, 0, 9), 0);
 	CU_ASSERT_EQUAL(give_write(&f, 9, 1), 0);
 	CU_ASSERT_EQUAL(give_plain(&f, FCOPY_COMPLETE), 0);
+	/* half of it twice is not all of it */
+	CU_ASSERT_EQUAL(give_start(&f, 10), 0);
+	CU_ASSERT_EQUAL(give_write(&f, 0, 5), 0);
+	CU_ASSERT_EQUAL(give_write(&f, 0, 5), 0);
+	CU_ASSERT_EQUAL(give_plain(&f, FCOPY_COMPLETE), IC_STATUS_FAIL);
 }
 
 /* R-FCOPY-015: short bodies, at the limit and one below. */
@@ -205,7 +210,7 @@ static uint32_t give_text(struct fixture *f, const char *name, const char *path)
 static void guest_refuses_names_that_lead_elsewhere(void)
 {
 	static const char *const names[] = {"", ".", "..", "/", "a/b", "../a", "a\\b", "..\\a",
-		"a\n", "\x01", "\x7f", "a\x85", "\x1b[2J"};
+		"a\n", "\x01", "\x7f", "a\x85", "a\x80", "a\x9f", "\x1b[2J"};
 	static const char *const paths[] = {"", "a", "./", "..", "/..", "/../", "/a/../b", "/a/..",
 		"a/../..", "\\a", "/a\\b", "/a\n", "/\x9b", "//.."};
 	static const char *const good[] = {
@@ -268,6 +273,25 @@ static void guest_drops_the_first_copy_at_a_second_start(void)
 	CU_ASSERT_EQUAL(give_text(&f, "..", "/"), IC_STATUS_FAIL);
 	CU_ASSERT_EQUAL(f.drops, 3);
 	CU_ASSERT_EQUAL(give_write(&f, 0, 5), IC_STATUS_FAIL);
+	CU_ASSERT_EQUAL(give_start(&f, 10), 0);
+	struct fcopy_start_wire body = good_start(10);
+	body.flags = FCOPY_FLAG_OVERWRITE;
+	CU_ASSERT_EQUAL(give(&f, &body, sizeof body), 0);
+	CU_ASSERT_EQUAL(f.drops, 4);
+}
+
+/* R-FCOPY-003, R-FCOPY-004: 1 replaces, 2 makes directories. */
+static void guest_tells_the_flags_apart(void)
+{
+	for (uint32_t flags = 0; flags < 4; flags++) {
+		struct fixture f;
+		struct fcopy_start_wire body = good_start(10);
+		agreed(&f);
+		body.flags = flags;
+		CU_ASSERT_EQUAL(give(&f, &body, sizeof body), 0);
+		CU_ASSERT_EQUAL(f.overwrites, (flags & 1) != 0);
+		CU_ASSERT_EQUAL(f.creates_path, (flags & 2) != 0);
+	}
 }
 
 /* R-FCOPY-005: what an operation refuses ends the copy; its status is the answer. */
@@ -388,6 +412,7 @@ static const struct test tests[] = {
 	TEST(guest_refuses_names_that_lead_elsewhere),
 	TEST(guest_refuses_texts_without_end_and_other_hostile_starts),
 	TEST(guest_drops_the_first_copy_at_a_second_start),
+	TEST(guest_tells_the_flags_apart),
 	TEST(guest_passes_on_the_status_of_each_operation),
 	TEST(guest_drops_the_copy_when_the_channel_closes),
 	TEST(guest_answers_later_when_the_disk_takes_time),

@@ -255,6 +255,11 @@ static void guid_vsock_port_is_the_first_group(void)
 	CU_ASSERT_TRUE(guid_vsock_to_port(&last, &port));
 	CU_ASSERT_EQUAL(port, 0xffffffff);
 	CU_ASSERT_FALSE(guid_vsock_to_port(&guid_storage, &port));
+	for (unsigned i = 4; i < 16; i++) {
+		struct guid other = service;
+		other.bytes[i] ^= 1;
+		CU_ASSERT_FALSE(guid_vsock_to_port(&other, &port));
+	}
 	CU_ASSERT_EQUAL(port, 0xffffffff);
 }
 

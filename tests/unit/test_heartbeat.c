@@ -390,7 +390,8 @@ static void host_counts_answers_that_are_no_beats(void)
 		uint16_t value;
 		enum ic_rejection want;
 	} cases[] = {
-		{AT_BODY, 0, IC_REJECT_BODY_CONTENT},	  /* sequence not changed */
+		{AT_BODY, 0, IC_REJECT_BODY_CONTENT},	  /* sequence - 1 */
+		{AT_BODY, 1, IC_REJECT_BODY_CONTENT},	  /* sequence not changed */
 		{AT_BODY, 3, IC_REJECT_BODY_CONTENT},	  /* sequence + 3 */
 		{AT_BODY + 6, 1, IC_REJECT_BODY_CONTENT}, /* sequence jump */
 		{AT_STATUS + 2, 0x8000, IC_REJECT_STATUS},

@@ -138,6 +138,7 @@ static void open_says_what_is_missing(void)
 	f.bus.open_result = -VIRIDIAN_ETIMEDOUT;
 	CU_ASSERT_EQUAL(ic_channel_open(&f.channel, &f.bus, &f.heartbeat.ic, &guid_heartbeat, 77),
 		-VIRIDIAN_ETIMEDOUT);
+	CU_ASSERT_PTR_NULL(f.heartbeat.ic.transport); /* what did not open is not kept */
 	CU_ASSERT_EQUAL(ic_channel_close(&f.channel, 88), 0);
 	CU_ASSERT_EQUAL(f.bus.closes, 0);
 }

@@ -496,17 +496,17 @@ static void links_and_folders_are_refused(void)
 }
 
 /* A child that holds a lock of the given kind until the pipe closes. */
-static pid_t locker_start(const struct rig *rig, bool is_flock, int *stop_fd)
+static pid_t locker_start(const struct rig *rig, bool is_flock, bool is_shared, int *stop_fd)
 {
 	int ready[2], stop[2];
 	char byte;
 	CU_ASSERT_EQUAL_FATAL(pipe2(ready, O_CLOEXEC) | pipe2(stop, O_CLOEXEC), 0);
 	pid_t child = fork();
 	if (child == 0) {
-		struct flock lock = {.l_type = F_WRLCK};
+		struct flock lock = {.l_type = is_shared ? F_RDLCK : F_WRLCK};
 		int fd = openat(rig->dir_fd, FILE_1, O_RDWR);
 		close(stop[1]);
-		if (is_flock ? flock(fd, LOCK_EX) : fcntl(fd, F_SETLK, &lock))
+		if (is_flock ? flock(fd, is_shared ? LOCK_SH : LOCK_EX) : fcntl(fd, F_SETLK, &lock))
 			_exit(1);
 		(void)!write(ready[1], "", 1);
 		(void)!read(stop[0], &byte, 1);
@@ -527,11 +527,12 @@ static void both_kinds_of_lock_are_respected_and_not_for_ever(void)
 	rig_up(&rig);
 	CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, "a", "1"), 0);
 	rig.pool.file.lock_wait_ms = 20;
-	for (int is_flock = 0; is_flock < 2; is_flock++) {
+	for (unsigned kind = 0; kind < 4; kind++) {
+		const bool is_shared = kind >= 2; /* by one who reads */
 		int stop_fd;
-		pid_t child = locker_start(&rig, is_flock, &stop_fd);
+		pid_t child = locker_start(&rig, kind % 2 != 0, is_shared, &stop_fd);
 		CU_ASSERT_EQUAL(kvp_pool_set(&rig.pool, "a", "2"), -EAGAIN);
-		CU_ASSERT_EQUAL(kvp_pool_get(&rig.pool, "a", &record), -EAGAIN);
+		CU_ASSERT_EQUAL(kvp_pool_get(&rig.pool, "a", &record), is_shared ? 0 : -EAGAIN);
 		close(stop_fd);
 		CU_ASSERT_EQUAL(waitpid(child, NULL, 0), child);
 		CU_ASSERT_TRUE(has(&rig.pool, "a", "1"));

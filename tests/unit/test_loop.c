@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -99,6 +100,26 @@ static void loop_removes_a_watch_whose_poll_is_in_the_kernel(void)
 	loop_fd_remove(loop, fd);
 	loop_destroy(loop);
 	close(fd);
+}
+
+/* The poll in the kernel holds the file: the other end sees it close only if that is gone too. */
+static void loop_lets_go_of_a_file_whose_watch_is_removed(void)
+{
+	struct loop *loop = loop_make();
+	struct seen seen = {.loop = loop};
+	int ends[2];
+	char byte;
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	CU_ASSERT_EQUAL(loop_fd_add(loop, ends[0], POLLIN, on_fd, &seen), 0);
+	loop_turn(loop, 0);
+	loop_fd_remove(loop, ends[0]);
+	close(ends[0]);
+	for (unsigned i = 0; i < 5; i++)
+		loop_turn(loop, 0);
+	CU_ASSERT_EQUAL(recv(ends[1], &byte, 1, 0), 0);
+	CU_ASSERT_EQUAL(seen.calls, 0);
+	loop_destroy(loop);
+	close(ends[1]);
 }
 
 static void loop_modify_silences_and_revives_a_watch(void)
@@ -420,6 +441,7 @@ static const struct test tests[] = {
 	TEST(loop_reports_a_readable_descriptor_until_it_is_drained),
 	TEST(loop_lets_a_callback_remove_its_own_descriptor),
 	TEST(loop_removes_a_watch_whose_poll_is_in_the_kernel),
+	TEST(loop_lets_go_of_a_file_whose_watch_is_removed),
 	TEST(loop_modify_silences_and_revives_a_watch),
 	TEST(loop_runs_timers_in_order_of_their_deadlines),
 	TEST(loop_polls_a_source_and_sleeps_only_when_it_agrees),

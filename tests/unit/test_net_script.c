@@ -4,9 +4,12 @@
  * failure.
  */
 #include "guest/ic_daemons/net_backend_linux.h"
+#include "guest/ic_daemons/net_run_linux.h"
 #include "tests/harness.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +184,42 @@ static void failure_says_its_last_line_and_is_undone(void)
 	rig_down(&rig);
 }
 
+/* Is there a process of this number that is not merely waited for? */
+static bool is_alive(long pid)
+{
+	char path[64], text[512] = "";
+	snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+	FILE *file = fopen(path, "r");
+	if (file == NULL)
+		return false;
+	const size_t len = fread(text, 1, sizeof text - 1, file);
+	fclose(file);
+	const char *end = len > 0 ? strrchr(text, ')') : NULL;
+	return end != NULL && end[1] == ' ' && end[2] != 'Z';
+}
+
+static void script_that_does_not_end_is_ended_with_its_children(void)
+{
+	struct rig rig;
+	char path[160], output[64], text[4096];
+	if (!rig_up(&rig))
+		return;
+	script_write(&rig, SCRIPT,
+		"#!/bin/sh\nsleep 1000 &\necho $! >\"${0%/usr/*}/child\"\nwait\n", 0755);
+	snprintf(path, sizeof path, "%s/" SCRIPT, rig.root);
+	const char *const argv[] = {path, NULL};
+	CU_ASSERT_EQUAL(net_run(NULL, argv, 1, false, output, sizeof output), -ETIMEDOUT);
+	text_read(&rig, "child", text);
+	const long child = strtol(text, NULL, 10);
+	CU_ASSERT_TRUE_FATAL(child > 1);
+	for (unsigned i = 0; i < 1000 && is_alive(child); i++)
+		(void)poll(NULL, 0, 5);
+	CU_ASSERT_FALSE(is_alive(child));
+	if (is_alive(child))
+		(void)kill((pid_t)child, SIGKILL);
+	rig_down(&rig);
+}
+
 static void script_that_others_could_change_is_not_used(void)
 {
 	struct rig rig;
@@ -210,6 +249,7 @@ static const struct test tests[] = {
 	TEST(script_gets_both_files),
 	TEST(dhcp_is_said_as_such),
 	TEST(failure_says_its_last_line_and_is_undone),
+	TEST(script_that_does_not_end_is_ended_with_its_children),
 	TEST(script_that_others_could_change_is_not_used),
 };
 

@@ -314,6 +314,26 @@ static void page_registers_fault_beyond_memory(void)
 	rig_close(&rig);
 }
 
+/* R-REG-013: of two pages at one place the lower is taken away first. */
+static void pages_on_top_of_one_another_come_off_in_any_order(void)
+{
+	rig_open(&rig, 1);
+	uint8_t *at = rig_at(&rig, 0x30000);
+	memset(at, 0x77, 4096);
+	rig_write(&rig, 0, HV_X64_MSR_SIMP, 0x30001);
+	memset(at, 0x11, 4096);
+	rig_write(&rig, 0, HV_X64_MSR_SIEFP, 0x30001);
+	memset(at, 0x22, 4096);
+	rig_write(&rig, 0, HV_X64_MSR_SIMP, 0);
+	CU_ASSERT_EQUAL(at[0], 0x22);
+	rig_write(&rig, 0, HV_X64_MSR_SIMP, 0x31001);
+	CU_ASSERT_EQUAL(*(uint8_t *)rig_at(&rig, 0x31000), 0x11);
+	rig_write(&rig, 0, HV_X64_MSR_SIEFP, 0);
+	CU_ASSERT_EQUAL(at[0], 0x77);
+	CU_ASSERT_EQUAL(at[4095], 0x77);
+	rig_close(&rig);
+}
+
 /* R-CPUID-022. */
 static void locked_hypercall_register_stays_until_reset(void)
 {
@@ -410,6 +430,10 @@ static void reference_tsc_page_says_use_the_register(void)
 	rig_write(&rig, 0, HV_X64_MSR_REFERENCE_TSC, 0x30001);
 	CU_ASSERT_EQUAL(memcmp(page, zeros, 4096), 0); /* sequence 0 */
 	CU_ASSERT_EQUAL(rig_read(&rig, 0, HV_X64_MSR_REFERENCE_TSC), 0x30001);
+	rig_write(&rig, 0, HV_X64_MSR_REFERENCE_TSC, RIG_MEMORY | 1); /* to what is no memory */
+	CU_ASSERT_EQUAL(page[0], 0xee);
+	rig_write(&rig, 0, HV_X64_MSR_REFERENCE_TSC, 0x30001);
+	CU_ASSERT_EQUAL(page[0], 0);
 	rig_write(&rig, 0, HV_X64_MSR_REFERENCE_TSC, 0);
 	CU_ASSERT_EQUAL(page[0], 0xee);
 	rig_close(&rig);
@@ -689,6 +713,7 @@ static const struct test tests[] = {
 	TEST(hypercall_page_covers_memory_and_gives_it_back),
 	TEST(backend_gives_the_hypercall_code),
 	TEST(page_registers_fault_beyond_memory),
+	TEST(pages_on_top_of_one_another_come_off_in_any_order),
 	TEST(locked_hypercall_register_stays_until_reset),
 	TEST(read_only_registers_fault_when_written),
 	TEST(registers_have_their_values),

@@ -423,6 +423,56 @@ static void scribbling_peer_stops_its_ring_and_nothing_else(void)
 	}
 }
 
+/* One descriptor that says one of two lengths, as fast as it can be made to. */
+static void *changer_main(void *argument)
+{
+	struct scribbler *s = argument;
+	uint64_t *word = (uint64_t *)(void *)s->rig->data;
+	uint64_t value = 6 | (uint64_t)2 << 16 | (uint64_t)8 << 32;
+
+	while (!__atomic_load_n(&s->is_stopping, __ATOMIC_RELAXED)) {
+		__atomic_store_n(word, value, __ATOMIC_RELAXED);
+		value ^= (uint64_t)(8 ^ 4) << 32;
+	}
+	return NULL;
+}
+
+/* R-RING-025: what is checked and what is handed out come from one look. */
+static void descriptor_that_changes_all_the_time_is_seen_once(void)
+{
+#ifdef UNDER_TSAN
+	test_skip("memory that changes while it is read is a data race, and the point");
+	return;
+#endif
+	struct ring_rig rig;
+	struct scribbler changer = {.rig = &rig};
+	pthread_t thread;
+	uint32_t lengths[2] = {0, 0};
+	bool is_whole = true;
+
+	ring_rig_make(&rig, 4096, true);
+	ring_rig_open_at(&rig, 0);
+	const struct packet_header header = inband(48, 1);
+	struct ring_span span;
+	CU_ASSERT_EQUAL_FATAL(ring_reserve(&rig.writer, &header, &span), RING_OK);
+	ring_commit(&rig.writer, &span);
+	(void)ring_flush(&rig.writer);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, changer_main, &changer), 0);
+	for (uint32_t i = 0; i < 4000000 / SLOWER && is_whole; i++) {
+		struct packet_view view = {0};
+
+		if (ring_peek(&rig.reader, &view) != RING_OK)
+			break;
+		is_whole = view.extended_bytes == 0 && view.payload_bytes + 24 == view.total_bytes;
+		lengths[view.payload_bytes == 48]++;
+	}
+	__atomic_store_n(&changer.is_stopping, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	CU_ASSERT_TRUE(is_whole);
+	CU_ASSERT_TRUE(lengths[0] + lengths[1] > 0);
+	ring_rig_free(&rig);
+}
+
 static const struct test tests[] = {
 	TEST(sleeping_ends_lose_no_wake_up),
 	TEST(sleeping_ends_lose_no_wake_up_without_the_mask),
@@ -430,6 +480,7 @@ static const struct test tests[] = {
 	TEST(polling_reader_gets_everything_unsignalled),
 	TEST(locked_writers_tear_no_packet),
 	TEST(scribbling_peer_stops_its_ring_and_nothing_else),
+	TEST(descriptor_that_changes_all_the_time_is_seen_once),
 };
 
 TEST_MAIN("ring_threads", tests)

@@ -679,6 +679,31 @@ static void a_corrupt_ring_fails_only_its_channel(void)
 	rig_free(&r);
 }
 
+/* R-STOR-091: what was in flight ends, and says so to nobody. */
+static void a_corrupt_ring_gets_no_late_reply(void)
+{
+	const struct packet_gpa_range buffer = {.byte_count = 512, .first_gpn = 1};
+	struct rig r = rig_make(&plain);
+	uint64_t reply[64];
+	struct packet_view view;
+	handshake(r.channel);
+	r.store->holds = true;
+	for (unsigned i = 0; i < 16; i++)
+		CU_ASSERT(transfer_send(r.channel, false, i, 0, 1, &buffer, 1));
+	turn(r.channel);
+	CU_ASSERT_EQUAL_FATAL(r.store->held_count, 16);
+	uint32_t *control_words = (uint32_t *)(void *)r.channel->rings.memory;
+	control_words[RING_WORD_IN] = 13;
+	turn(r.channel);
+	CU_ASSERT_PTR_NOT_NULL(r.channel->failure);
+	while (r.store->held_count)
+		store_script_release(r.store, r.store->held_count - 1);
+	CU_ASSERT(!reply_take(r.channel, &view, (uint8_t *)reply));
+	channel_close(r.channel);
+	CU_ASSERT(!r.channel->is_closing);
+	rig_free(&r);
+}
+
 /* R-STOR-013, R-STOR-069. */
 static void sub_channels_come_on_demand_and_go_with_the_primary(void)
 {
@@ -824,6 +849,7 @@ static const struct test tests[] = {
 	TEST(requests_wait_for_a_free_slot),
 	TEST(hot_plug_is_announced_on_the_primary),
 	TEST(a_corrupt_ring_fails_only_its_channel),
+	TEST(a_corrupt_ring_gets_no_late_reply),
 	TEST(sub_channels_come_on_demand_and_go_with_the_primary),
 	TEST(closing_waits_for_io_in_flight),
 	TEST(a_corrupt_reply_ring_stops_the_channel_with_a_reason),

@@ -363,6 +363,28 @@ static void zeroes_are_zero_whoever_makes_them(void)
 	finish_test(store);
 }
 
+/* R-STOR-087: tmpfs punches holes and makes no zeros otherwise; what it says no to is written. */
+static void zeroes_that_a_file_system_does_not_make_are_written(void)
+{
+	uint8_t data[16384];
+	char shared[] = "/dev/shm/viridian-test-XXXXXX";
+	const int fd = mkstemp(shared);
+	if (fd < 0) /* no shared memory here */
+		return;
+	loop_start();
+	snprintf(path, sizeof path, "%s", shared);
+	fill(data, sizeof data, 3);
+	CU_ASSERT_EQUAL(write(fd, data, sizeof data), sizeof data);
+	close(fd);
+	struct store *store = open_plain();
+	CU_ASSERT_EQUAL(zeroes_run(store, 512, 8192, false, false), 0);
+	memset(data + 512, 0, 8192);
+	uint8_t back[sizeof data];
+	CU_ASSERT_EQUAL(io_run(store, STORE_READ, 0, back, sizeof back), 0);
+	CU_ASSERT_EQUAL(memcmp(back, data, sizeof data), 0);
+	finish_test(store);
+}
+
 /* ---- direct I/O ---------------------------------------------------------------------------- */
 
 static void direct_io_takes_any_memory(void)
@@ -664,6 +686,7 @@ static const struct test tests[] = {
 	TEST(forced_writes_and_flushes_reach_the_medium),
 	TEST(discards_free_the_blocks),
 	TEST(zeroes_are_zero_whoever_makes_them),
+	TEST(zeroes_that_a_file_system_does_not_make_are_written),
 	TEST(direct_io_takes_any_memory),
 	TEST(a_writer_keeps_everybody_else_out),
 	TEST(readers_share),

@@ -55,6 +55,21 @@ static void scattered_writes_are_read_back_gathered(void)
 	store_close(store);
 }
 
+/* R-STOR-087: whole pages, which go back to the system, and the parts of pages around them. */
+static void a_range_that_is_cleared_is_zero_up_to_its_ends(void)
+{
+	struct store *store;
+	CU_ASSERT_EQUAL_FATAL(store_ram_create(64 << 10, 512, false, &store), 0);
+	uint8_t *bytes = store_ram_bytes(store);
+	memset(bytes, 0xa5, 64 << 10);
+	const size_t from = 4096 - 512;
+	const size_t end = 4 * 4096 + 1024;
+	run(store, STORE_WRITE_ZEROES, from, NULL, 0, end - from);
+	for (size_t i = 0; i < 64 << 10; i++)
+		CU_ASSERT_EQUAL_FATAL(bytes[i], i >= from && i < end ? 0 : 0xa5);
+	store_close(store);
+}
+
 static void sizes_are_checked(void)
 {
 	struct store *store;
@@ -71,6 +86,7 @@ static void sizes_are_checked(void)
 
 static const struct test tests[] = {
 	TEST(scattered_writes_are_read_back_gathered),
+	TEST(a_range_that_is_cleared_is_zero_up_to_its_ends),
 	TEST(sizes_are_checked),
 };
 TEST_MAIN("store_ram", tests)

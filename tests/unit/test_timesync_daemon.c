@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/wait.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -235,6 +237,44 @@ static void step_threshold_is_an_option(void)
 	end(&f);
 }
 
+static int stderr_fd;
+static bool was_announced;
+
+/* What has been said of it by now? */
+static int adjust_after_the_word(void *ctx, struct timex *timex)
+{
+	char text[4096];
+	const ssize_t len = pread(stderr_fd, text, sizeof text - 1, 0);
+	(void)ctx;
+	(void)timex;
+	text[len > 0 ? len : 0] = '\0';
+	was_announced = strstr(text, "BACK") != NULL;
+	return 0;
+}
+
+/* R-TIME-118. */
+static void step_back_is_announced_before_it_is_made(void)
+{
+	static struct fixture f;
+	const struct time_clock_ops ops = {
+		.adjust = adjust_after_the_word, .now_100ns = clock_ops.now_100ns};
+	prepare(&f);
+	begin(&f);
+	f.timesync.clock.ops = &ops;
+	stderr_fd = memfd_create("stderr", MFD_CLOEXEC);
+	fflush(stderr);
+	const int saved = dup(STDERR_FILENO);
+	CU_ASSERT_TRUE_FATAL(stderr_fd >= 0 && dup2(stderr_fd, STDERR_FILENO) >= 0);
+	was_announced = false;
+	give_off(&f, &f.sync, -3600 * SECOND);
+	(void)dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(stderr_fd);
+	CU_ASSERT_EQUAL(f.timesync.clock.steps, 1);
+	CU_ASSERT_TRUE(was_announced);
+	end(&f);
+}
+
 static void refusal_of_the_kernel_is_counted(void)
 {
 	static struct fixture f;
@@ -397,15 +437,42 @@ static void sample_is_offered_in_shared_memory(void)
 
 static void segment_that_others_can_write_is_not_used(void)
 {
+	static const int modes[] = {0666, 0620, 0602};
 	struct time_shm shm;
-	const int id = shmget(test_key() + 1, 4096, IPC_CREAT | IPC_EXCL | 0666);
-	CU_ASSERT_TRUE_FATAL(id >= 0);
-	CU_ASSERT_EQUAL(time_shm_open(&shm, test_key(), 1), -EPERM);
-	CU_ASSERT_PTR_NULL(shm.segment);
-	time_shm_write(&shm, 1, 1, 0); /* nothing */
-	time_shm_close(&shm);
-	segment_remove(test_key() + 1);
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		const int id = shmget(test_key() + 1, 4096, IPC_CREAT | IPC_EXCL | modes[i]);
+		CU_ASSERT_TRUE_FATAL(id >= 0);
+		CU_ASSERT_EQUAL(time_shm_open(&shm, test_key(), 1), -EPERM);
+		CU_ASSERT_PTR_NULL(shm.segment);
+		time_shm_write(&shm, 1, 1, 0); /* nothing */
+		time_shm_close(&shm);
+		segment_remove(test_key() + 1);
+	}
 	CU_ASSERT_EQUAL(time_shm_open(&shm, test_key(), TIME_SHM_UNIT_MAX + 1), -EINVAL);
+}
+
+/* Whoever made it first could change it, whatever its mode. */
+static void segment_of_another_user_is_not_used(void)
+{
+	struct time_shm shm;
+	int status = -1;
+	if (geteuid() != 0) {
+		test_skip("only root can become another user");
+		return;
+	}
+	const int key = test_key();
+	const pid_t pid = fork();
+	if (pid == 0)
+		_exit(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0 &&
+					shmget(key + 3, 4096, IPC_CREAT | IPC_EXCL | 0600) >= 0
+				? 0
+				: 1);
+	CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL_FATAL(status, 0);
+	CU_ASSERT_EQUAL(time_shm_open(&shm, key, 3), -EPERM);
+	CU_ASSERT_PTR_NULL(shm.segment);
+	time_shm_close(&shm);
+	segment_remove(key + 3);
 }
 
 static void samples_go_there_though_another_keeps_the_clock(void)
@@ -463,6 +530,7 @@ static const struct test tests[] = {
 	TEST(clock_that_is_a_little_off_is_slewed),
 	TEST(leap_seconds_are_passed_to_the_kernel),
 	TEST(step_threshold_is_an_option),
+	TEST(step_back_is_announced_before_it_is_made),
 	TEST(refusal_of_the_kernel_is_counted),
 	TEST(nothing_is_set_if_it_is_told_so_or_is_but_a_process),
 	TEST(clock_of_another_keeper_is_left_alone),
@@ -471,6 +539,7 @@ static const struct test tests[] = {
 	TEST(a_name_alone_makes_no_keeper),
 	TEST(sample_is_offered_in_shared_memory),
 	TEST(segment_that_others_can_write_is_not_used),
+	TEST(segment_of_another_user_is_not_used),
 	TEST(samples_go_there_though_another_keeps_the_clock),
 	TEST(quickest_of_the_last_messages_tells_the_distance),
 	TEST(reference_time_starts_again_when_the_clocks_jump),

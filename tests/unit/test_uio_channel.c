@@ -274,6 +274,91 @@ static void monitored_channel_is_signalled_by_its_bit(void)
 	machine_end(&m);
 }
 
+/* Without a page of the test's it is the third mapping of the device (uio_hv_generic). */
+static void monitor_page_of_the_device_is_its_third_mapping(void)
+{
+	static struct machine m;
+	machine_make(&m, true);
+	m.config.monitor_fd = -1;
+	machine_open(&m);
+	uint32_t *third = (uint32_t *)(void *)(m.memory + 2 * 4096);
+	const uint32_t before = third[4];
+	uio_channel_signal(&m.channel);
+	CU_ASSERT_EQUAL(third[4], before | 1u << 5);
+	machine_end(&m);
+}
+
+/* R-RING-036: reading alone makes the room that the host waits for. */
+static void room_that_is_made_is_told_to_a_host_that_waits_for_it(void)
+{
+	static struct machine m;
+	static uint64_t buffer[512];
+	struct packet_view view = {0};
+	int32_t written = 0;
+	machine_make(&m, false);
+	machine_open(&m);
+	while (host_send(&m, buffer, 2048) == RING_OK)
+		;
+	const struct packet_header header = {
+		.type = PACKET_TYPE_INBAND, .payload_bytes = 2048, .transaction_id = 7};
+	CU_ASSERT_EQUAL(ring_writer_want(&m.host_out, &header), RING_FULL);
+	uio_channel_flush(&m.channel);
+	CU_ASSERT_EQUAL(read(m.events, &written, sizeof written), -1);
+	while (ring_receive(&m.channel.in, buffer, sizeof buffer, &view) == RING_OK)
+		;
+	uio_channel_flush(&m.channel);
+	CU_ASSERT_EQUAL(read(m.events, &written, sizeof written), 4);
+	CU_ASSERT_EQUAL(m.channel.signals, 1);
+	machine_end(&m);
+}
+
+/* How often the file of the rings is mapped here. */
+static unsigned mappings(const struct machine *m)
+{
+	char line[PATH_MAX + 128];
+	unsigned count = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
+	while (fgets(line, sizeof line, maps) != NULL)
+		count += strstr(line, m->root) != NULL;
+	fclose(maps);
+	return count;
+}
+
+/* R-OPEN-026. */
+static void nothing_stays_mapped_behind_a_close(void)
+{
+	static struct machine m;
+	machine_make(&m, true);
+	m.config.monitor_fd = -1;
+	const unsigned before = mappings(&m);
+	machine_open(&m);
+	CU_ASSERT_TRUE(mappings(&m) > before);
+	uio_channel_close(&m.channel);
+	CU_ASSERT_EQUAL(mappings(&m), before);
+	machine_end(&m);
+}
+
+/* It becomes a part of a path below /dev. */
+static void name_that_is_no_uio_devices_is_passed_over(void)
+{
+	static const char *const names[] = {
+		"uio3x", "uio", "uio3.old", "uio12345678901234", "xuio3"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		static struct machine m;
+		char path[PATH_MAX], to[PATH_MAX], name[64];
+		machine_make(&m, false);
+		path_of(&m, "bus/vmbus/devices/dev/uio/uio3", path);
+		snprintf(name, sizeof name, "bus/vmbus/devices/dev/uio/%s", names[i]);
+		path_of(&m, name, to);
+		CU_ASSERT_EQUAL(rename(path, to), 0);
+		CU_ASSERT_EQUAL(uio_channel_find(m.root, &guid_heartbeat, &m.place), 0);
+		CU_ASSERT_STRING_EQUAL(m.place.uio, "");
+		CU_ASSERT_EQUAL(uio_channel_open(&m.channel, &m.config, &m.place), -ENODEV);
+		machine_end(&m);
+	}
+}
+
 static void interrupt_is_unmasked_though_the_kernel_masked_it(void)
 {
 	static struct machine m;
@@ -308,6 +393,21 @@ static void interrupts_are_counted_and_the_end_is_noticed(void)
 	machine_end(&m);
 }
 
+/* EIO, of a device that was unbound; here of a folder. R-RESC-016. */
+static void error_of_the_device_is_its_end(void)
+{
+	static struct machine m;
+	machine_make(&m, false);
+	machine_open(&m);
+	const int events = m.channel.fd;
+	m.channel.fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uio_channel_collect(&m.channel);
+	CU_ASSERT_TRUE(m.channel.is_gone);
+	close(m.channel.fd);
+	m.channel.fd = events;
+	machine_end(&m);
+}
+
 static const struct test tests[] = {
 	TEST(device_is_found_by_its_interface),
 	TEST(a_plain_file_is_not_taken_for_a_device),
@@ -315,7 +415,12 @@ static const struct test tests[] = {
 	TEST(rings_are_mapped_twice_so_that_packets_never_wrap),
 	TEST(component_answers_through_the_device),
 	TEST(monitored_channel_is_signalled_by_its_bit),
+	TEST(monitor_page_of_the_device_is_its_third_mapping),
+	TEST(room_that_is_made_is_told_to_a_host_that_waits_for_it),
+	TEST(nothing_stays_mapped_behind_a_close),
+	TEST(name_that_is_no_uio_devices_is_passed_over),
 	TEST(interrupt_is_unmasked_though_the_kernel_masked_it),
 	TEST(interrupts_are_counted_and_the_end_is_noticed),
+	TEST(error_of_the_device_is_its_end),
 };
 TEST_MAIN("uio_channel", tests)

@@ -238,9 +238,10 @@ static void uses_the_monitor_pages_of_the_server(void)
 	const struct vmbus_client_config config = {.features = 0x40,
 		.parent_to_child_page_gpa = 0x101000,
 		.child_to_parent_page_gpa = 0x102000};
-	static const uint64_t to_child[] = {0, 0xfe000, 0xfe001};
+	static const uint64_t to_child[] = {0, 0xfe000, 0xfe001, 0xfe000, 0xfe000};
+	static const uint64_t to_parent[] = {0xff000, 0xff000, 0xff000, 0xff800, 0xff008};
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		struct host *h = contacting(&config);
 		uint8_t m[40] = {0};
 		put32(m, 15);
@@ -248,9 +249,9 @@ static void uses_the_monitor_pages_of_the_server(void)
 		put32(m + 12, 4);
 		put32(m + 16, 0x40);
 		put64(m + 24, to_child[i]);
-		put64(m + 32, 0xff000);
+		put64(m + 32, to_parent[i]);
 		host_send(h, m, sizeof m);
-		if (i == 2) {
+		if (i >= 2) {
 			CU_ASSERT_EQUAL(host_rejected(h, VMBUS_REJECTION_MONITOR_PAGES), 1);
 		} else {
 			CU_ASSERT_EQUAL(h->client.child_to_parent_page_gpa, 0xff000);

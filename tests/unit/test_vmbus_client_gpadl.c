@@ -229,6 +229,30 @@ static void goes_on_where_a_full_host_stopped_it(void)
 	free(h);
 }
 
+/* R-CONN-031: the limit is that of one message. */
+static void time_that_one_message_was_refused_is_not_counted_against_the_next(void)
+{
+	struct host *h = host_connected(0x50003, 2);
+	struct vmbus_client_gpadl gpadl = {0};
+
+	for (unsigned round = 0; round < 3; round++) {
+		const uint64_t until = h->now + VMBUS_CLIENT_POST_LIMIT_100NS * 3 / 4;
+		h->status = 0x13;
+		h->status_times = UINT32_MAX;
+		create(h, &gpadl, 1, 7, 1);
+		host_run_until(h, until);
+		CU_ASSERT_EQUAL(gpadl.result, VMBUS_CLIENT_BUSY);
+		h->status_times = 0;
+		host_run_until(h, h->now + VMBUS_CLIENT_POST_PAUSE_MAX_100NS);
+		host_created(h, 1, gpadl.id, 0);
+		CU_ASSERT_EQUAL(gpadl.result, 0);
+		CU_ASSERT_EQUAL(h->client.statistics.posts_failed, 0);
+		vmbus_client_gpadl_teardown(&h->client, &gpadl, h->now, UINT64_MAX);
+		host_torndown(h, gpadl.id);
+	}
+	free(h);
+}
+
 static void one_request_waits_behind_the_other(void)
 {
 	struct host *h = host_connected(0x50003, 2);
@@ -391,6 +415,22 @@ static void unload_settles_every_gpadl(void)
 	}
 }
 
+/* R-UNL-010: before 1.1 there is no answer that gives the pages back. */
+static void an_unload_that_has_no_answer_gives_no_pages_back(void)
+{
+	struct host *h = host_connected(0x0000000d, 1);
+	struct vmbus_client_gpadl live;
+	create(h, &live, 1, 5, 10);
+	host_created(h, 1, live.id, 0);
+	vmbus_client_unload(&h->client, h->now, DEADLINE);
+	CU_ASSERT_EQUAL(h->client.state, VMBUS_CLIENT_DISCONNECTED);
+	CU_ASSERT_EQUAL(h->client.result, 0);
+	CU_ASSERT_TRUE(vmbus_client_gpadl_is_lent(&live));
+	CU_ASSERT_EQUAL(live.result, -VIRIDIAN_ECANCELED);
+	CU_ASSERT_EQUAL(h->client.statistics.pages_abandoned, 10);
+	free(h);
+}
+
 static void a_close_without_room_follows_when_there_is_room(void)
 {
 	static const struct vmbus_client_open rings = {
@@ -445,12 +485,14 @@ static const struct test tests[] = {
 	TEST(silence_loses_the_pages_and_counts_them),
 	TEST(a_post_that_fails_half_way_loses_the_pages),
 	TEST(goes_on_where_a_full_host_stopped_it),
+	TEST(time_that_one_message_was_refused_is_not_counted_against_the_next),
 	TEST(one_request_waits_behind_the_other),
 	TEST(ignores_answers_that_match_no_request),
 	TEST(success_for_pages_that_it_has_not_seen_is_no_success),
 	TEST(rescind_ends_a_wait_for_creation),
 	TEST(rescind_ends_a_wait_for_teardown),
 	TEST(unload_settles_every_gpadl),
+	TEST(an_unload_that_has_no_answer_gives_no_pages_back),
 	TEST(a_close_without_room_follows_when_there_is_room),
 	TEST(ten_thousand_rounds_leave_nothing),
 };

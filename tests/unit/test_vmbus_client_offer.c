@@ -142,7 +142,7 @@ static void does_not_trust_the_monitor_id(void)
 	uint8_t m[196];
 
 	offer_bytes(m, 1, 1, 0);
-	m[188] = 200;
+	m[188] = 128;
 	m[189] = 1;
 	host_send(h, m, sizeof m);
 	CU_ASSERT_EQUAL(h->offers, 0);

@@ -446,6 +446,23 @@ static void answers_of_reserved_channels_are_not_queued(void)
 	rig_destroy(r);
 }
 
+/* R-MSG-004: a guest that names a place and never looks there has nothing waiting for it. */
+static void answers_of_reserved_channels_do_not_pile_up_behind_a_full_slot(void)
+{
+	struct rig_device *d;
+	struct rig *r = ready(&d);
+	rig_open_reserved(r, 1, 0, 2, 1);
+	d->waits_close = true;
+	RIG_CLOSE_RESERVED(r, 1, 3, 5);
+	rig_forget(r);
+	r->is_full = true;
+	r->queues = true;
+	vmbus_server_close_done(r->server, d->id);
+	RIG_DEAD(r);
+	CU_ASSERT_EQUAL(rig_status(r).messages_lost, 1);
+	rig_destroy(r);
+}
+
 static void a_reserved_close_is_answered_though_the_guest_unloads(void)
 {
 	struct rig_device *d;
@@ -608,6 +625,7 @@ static const struct test tests[] = {
 	TEST(a_reserved_channel_survives_unload_but_not_reset),
 	TEST(a_reserved_channel_of_an_earlier_connection_comes_back_when_closed),
 	TEST(answers_of_reserved_channels_are_not_queued),
+	TEST(answers_of_reserved_channels_do_not_pile_up_behind_a_full_slot),
 	TEST(a_reserved_close_is_answered_though_the_guest_unloads),
 	TEST(modify_moves_interrupts),
 	TEST(modify_fails_unless_open),

@@ -187,6 +187,18 @@ static void malformed_ranges_are_refused(void)
 	}
 }
 
+/* R-GPADL-015: each page of a range, not the first alone. */
+static void every_page_of_a_range_is_looked_at(void)
+{
+	struct rig *r = connected(1);
+	rig_gpadl(r, 1, 5, 4, RIG_RAM_GPNS - 3);
+	RIG_HEAR3(r, 10, 1, 5, RIG_FAILURE);
+	CU_ASSERT_EQUAL(rig_status(r).last_rejection, VMBUS_REJECTION_GPADL_MEMORY);
+	rig_gpadl(r, 1, 5, 4, RIG_RAM_GPNS - 4);
+	RIG_HEAR3(r, 10, 1, 5, 0);
+	rig_destroy(r);
+}
+
 /* R-GPADL-007 */
 static void the_largest_gpadl_has_8190_pages(void)
 {
@@ -527,6 +539,7 @@ static const struct test tests[] = {
 	TEST(bodies_may_be_of_any_size),
 	TEST(bytes_behind_the_stream_are_ignored),
 	TEST(malformed_ranges_are_refused),
+	TEST(every_page_of_a_range_is_looked_at),
 	TEST(the_largest_gpadl_has_8190_pages),
 	TEST(a_gpadl_of_an_unknown_channel_is_refused_by_its_own_ids),
 	TEST(a_duplicate_is_refused_and_the_first_stays),

@@ -413,7 +413,49 @@ static void a_primary_does_not_wait_for_a_subchannel_that_the_guest_gives_up(voi
 	}
 }
 
+/* What names a channel that has gone does not reach the one that has its place. */
+static void an_id_of_the_past_names_nothing(void)
+{
+	struct rig *r = rig_make();
+	const struct rig_device *old = rig_device(r, 1, 0);
+	rig_remove(r, old);
+	CU_ASSERT_EQUAL(old->gone, 1);
+	const struct rig_device *new = rig_device(r, 2, 0);
+	CU_ASSERT_NOT_EQUAL(old->id, new->id);
+	rig_remove(r, old);
+	CU_ASSERT_EQUAL(new->gone, 0);
+	rig_connect(r, 0x50003, 0);
+	RIG_STATE(r, new, "closed");
+	rig_destroy(r);
+}
+
+/* R-RESC-002: a primary waits for its own subchannels, not for those of who had its place. */
+static void subchannels_of_a_released_primary_are_nobodys(void)
+{
+	struct rig *r = rig_make();
+	struct rig_device *old = rig_device(r, 1, 0);
+	struct rig_device *sub = rig_device(r, 1, 1);
+	rig_connect(r, 0x50003, 0);
+	rig_gpadl(r, sub->relid, 1, 4, 0x100);
+	rig_open(r, sub->relid, 1);
+	sub->waits_close = true;
+	rig_remove(r, old);
+	RIG_STATE(r, old, "revoking");
+	RIG_RELEASE(r, old->relid);
+	struct rig_device *new = rig_device(r, 2, 0);
+	rig_forget(r);
+	const uint32_t relid = new->relid;
+	rig_remove(r, new);
+	RIG_HEAR1(r, 2, relid);
+	RIG_DEAD(r);
+	CU_ASSERT_TRUE(vmbus_server_close_done(r->server, sub->id));
+	RIG_HEAR1(r, 2, 2);
+	rig_destroy(r);
+}
+
 static const struct test tests[] = {
+	TEST(an_id_of_the_past_names_nothing),
+	TEST(subchannels_of_a_released_primary_are_nobodys),
 	TEST(an_offer_that_waits_is_followed_by_its_rescind),
 	TEST(an_offer_that_nobody_has_seen_goes_silently),
 	TEST(subchannels_are_rescinded_before_their_primary),

@@ -236,6 +236,25 @@ static void requests_wait_while_answers_wait(void)
 	rig_destroy(r);
 }
 
+/* R-MSG-001: what is refused for want of memory stays the first. */
+static void a_message_that_is_refused_is_sent_again(void)
+{
+	struct rig *r = rig_make();
+	rig_connect(r, 0x50003, 0);
+	r->refuses = true;
+	rig_device(r, 1, 0);
+	rig_device(r, 2, 0);
+	vmbus_server_drained(r->server);
+	RIG_DEAD(r);
+	r->refuses = false;
+	vmbus_server_drained(r->server);
+	CU_ASSERT_EQUAL(rig_message_u16(rig_next(r), 184), 1);
+	CU_ASSERT_EQUAL(rig_message_u16(rig_next(r), 184), 2);
+	RIG_DEAD(r);
+	CU_ASSERT_EQUAL(rig_status(r).messages_lost, 0);
+	rig_destroy(r);
+}
+
 /* R-UNL-008, R-ROB-012 */
 static void unload_and_contact_are_heard_from_a_guest_that_reads_nothing(void)
 {
@@ -274,6 +293,7 @@ static const struct test tests[] = {
 	TEST(reset_ends_a_channel_in_every_state),
 	TEST(reset_forgets_waiting_messages_and_the_target),
 	TEST(requests_wait_while_answers_wait),
+	TEST(a_message_that_is_refused_is_sent_again),
 	TEST(unload_and_contact_are_heard_from_a_guest_that_reads_nothing),
 };
 TEST_MAIN("vmbus_server_unload", tests)

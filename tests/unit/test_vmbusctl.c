@@ -378,6 +378,24 @@ static void entries_that_are_no_devices_are_left_out_and_said(void)
 	tree_free(t);
 }
 
+/* Each character that is none for a terminal takes four; what does not fit whole is left out. */
+static void text_of_sysfs_is_safe_and_stays_in_its_buffer(void)
+{
+	static const char text[] = "a\x1b[2J\n\x7f\x9b\\z";
+	char out[64];
+	char whole[64];
+	CU_ASSERT_STRING_EQUAL(
+		vmbus_text_safe(text, whole, sizeof whole), "a\\x1b[2J\\x0a\\x7f\\x9b\\x5cz");
+	for (size_t bytes = 1; bytes <= strlen(whole) + 1; bytes++) {
+		memset(out, '#', sizeof out);
+		(void)vmbus_text_safe(text, out, bytes);
+		CU_ASSERT_TRUE(memchr(out, '\0', bytes) != NULL);
+		CU_ASSERT_EQUAL(strncmp(whole, out, strlen(out)), 0);
+		for (size_t i = bytes; i < sizeof out; i++)
+			CU_ASSERT_EQUAL(out[i], '#');
+	}
+}
+
 static const struct test tests[] = {
 	TEST(the_plain_list_is_that_of_lsvmbus),
 	TEST(one_v_adds_class_and_sorted_channels),
@@ -393,5 +411,6 @@ static const struct test tests[] = {
 	TEST(wrong_usage_is_one_line_and_status_2),
 	TEST(what_a_host_names_cannot_reach_the_terminal),
 	TEST(entries_that_are_no_devices_are_left_out_and_said),
+	TEST(text_of_sysfs_is_safe_and_stays_in_its_buffer),
 };
 TEST_MAIN("vmbusctl", tests)

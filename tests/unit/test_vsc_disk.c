@@ -22,6 +22,10 @@ static void buffers_do_not_overlap_and_all_come_back(void)
 	const struct winhv_pages memory = {.gpa = 0x100000, .bytes = (size_t)RIG_PAGES * 4096};
 	disk_arena_init(&arena, &memory);
 	CU_ASSERT(arena.small_count > 0 && arena.large_count > 0);
+	uint32_t first; /* one page more than a small one has */
+	CU_ASSERT(disk_arena_get(&arena, DISK_SMALL_PAGES + 1, &first));
+	CU_ASSERT(first >= arena.large_first);
+	disk_arena_put(&arena, first);
 	unsigned count = 0;
 	for (unsigned round = 0; round < 2; round++) {
 		const uint32_t pages = round == 0 ? DISK_SMALL_PAGES : DISK_LARGE_PAGES;
@@ -123,7 +127,7 @@ static void many_that_end_at_once_are_granted_one_after_the_other(void)
 #define BYTES  ((size_t)BLOCKS * 512)
 
 static uint8_t media[BYTES], model[BYTES];
-static bool has_lbpws, has_lbprz, refuses_same, fails_writes;
+static bool has_lbpws, has_lbprz, refuses_same, fails_writes, fails_once;
 static unsigned same_commands, unmap_commands, write_commands, flush_commands;
 static uint32_t random_state;
 
@@ -165,7 +169,7 @@ static void media_command(
 	case SCSI_OP_WRITE_10:
 		write_commands++;
 		CU_ASSERT_FATAL(start + bytes <= BYTES && bytes == range.count * 512);
-		if (fails_writes) {
+		if (fails_writes && !(fails_once && write_commands > 1)) {
 			rig_check(answer, SCSI_KEY_MEDIUM_ERROR, SCSI_ASC_WRITE_FAULT);
 			break;
 		}
@@ -261,7 +265,7 @@ static void disk_rig_free(struct rig *rig)
 	CU_ASSERT_PTR_NULL(disk.lock.active.head);
 	free(io);
 	free(rig);
-	has_lbpws = has_lbprz = refuses_same = fails_writes = holds = false;
+	has_lbpws = has_lbprz = refuses_same = fails_writes = fails_once = holds = false;
 }
 
 static void on_read(struct disk_job *job)
@@ -506,6 +510,17 @@ static void errors_end_a_job_once_and_free_everything(void)
 	disk_rig_free(rig);
 }
 
+static void the_error_of_one_part_is_that_of_the_job(void)
+{
+	struct rig *rig = disk_rig();
+	fails_writes = fails_once = true;
+	CU_ASSERT(write_start(0, 1u << 20, false)); /* four parts */
+	settle(rig);
+	CU_ASSERT_EQUAL(write_commands, 4);
+	CU_ASSERT_EQUAL(last_error, -VIRIDIAN_EIO);
+	disk_rig_free(rig);
+}
+
 static void jobs_of_a_disk_that_goes_end_with_an_error(void)
 {
 	struct rig *rig = disk_rig();
@@ -601,6 +616,7 @@ static const struct test tests[] = {
 	TEST(a_refused_write_same_is_remembered),
 	TEST(durable_writes_use_fua_or_a_flush),
 	TEST(errors_end_a_job_once_and_free_everything),
+	TEST(the_error_of_one_part_is_that_of_the_job),
 	TEST(jobs_of_a_disk_that_goes_end_with_an_error),
 	TEST(lost_memory_is_not_used_again),
 	TEST(command_line_is_checked),

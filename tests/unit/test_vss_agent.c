@@ -287,6 +287,46 @@ static void channel_hears(uint8_t operation, uint32_t status)
 	CU_ASSERT_EQUAL(memcmp(f.late + AT_STATUS, &status, 4), 0);
 }
 
+/* R-VSS-011: whatever the body has. */
+static void operations_that_are_not_known_are_refused(void)
+{
+	static const uint8_t operations[] = {VSS_AUTO_RECOVER, VSS_CLUSTER_INFO, 9, 255};
+	start("");
+	give(negotiation, sizeof negotiation);
+	for (size_t i = 0; i < sizeof operations; i++) {
+		uint8_t packet[92] = {1, 0, 0, 0, 0x54, 0, 0, 0, 3, 0, 0, 0, 5, 0, 5, 0, 0, 0, 0x40,
+			0, 0, 0, 0, 0, 9, 3, 0, 0, operations[i]};
+		uint8_t reply[256];
+		size_t len = 0;
+		uint32_t answer_status = 0;
+		(void)ic_guest_on_packet(
+			&f.agent.ic.ic, packet, sizeof packet, reply, sizeof reply, &len);
+		CU_ASSERT_EQUAL_FATAL(len, sizeof packet);
+		memcpy(&answer_status, reply + AT_STATUS, 4);
+		CU_ASSERT_EQUAL(answer_status, IC_STATUS_FAIL);
+	}
+	CU_ASSERT_EQUAL(f.agent.ic.refused, sizeof operations);
+	stop();
+}
+
+/* R-IC-043. */
+static void the_death_of_the_keeper_answers_the_channel(void)
+{
+	start("");
+	ic_guest_attach(&f.agent.ic.ic, on_late, NULL);
+	give(negotiation, sizeof negotiation);
+	world->waits_at = 2;
+	channel_asks(VSS_FREEZE);
+	while (sem_trywait(&world->waiting) != 0)
+		(void)daemon_turn(f.daemon, 10);
+	CU_ASSERT_EQUAL(kill(f.agent.keeper_pid, SIGKILL), 0);
+	channel_hears(VSS_FREEZE, IC_STATUS_FAIL);
+	sem_post(&world->go);
+	CU_ASSERT_TRUE(world_comes_to(0));
+	CU_ASSERT_FALSE(daemon_turn(f.daemon, 0));
+	CU_ASSERT_EQUAL(stop(), 1);
+}
+
 static void a_channel_makes_a_backup(void)
 {
 	start("");
@@ -332,6 +372,8 @@ static const struct test tests[] = {
 	TEST(the_watchdog_ends_the_quiet),
 	TEST(the_death_of_the_keeper_fails_what_is_asked),
 	TEST(a_mistake_in_the_configuration_keeps_it_from_starting),
+	TEST(operations_that_are_not_known_are_refused),
+	TEST(the_death_of_the_keeper_answers_the_channel),
 	TEST(a_channel_makes_a_backup),
 	TEST(a_new_negotiation_forgets_what_was_asked),
 };

@@ -244,6 +244,8 @@ static void programs_that_others_may_change_are_not_run(void)
 	chmod(path, 0700);
 	chmod(world->folder, 0777);
 	CU_ASSERT_FALSE(vss_hook_is_trusted(path, &what));
+	chmod(world->folder, 0720);
+	CU_ASSERT_FALSE(vss_hook_is_trusted(path, &what));
 	CU_ASSERT_FALSE(vss_hook_is_trusted("bin/true", &what));
 	CU_ASSERT_FALSE(vss_hook_is_trusted("/nowhere", &what));
 	snprintf(config, sizeof config, "before %s\n", path);

@@ -307,6 +307,63 @@ static void what_does_not_fit_is_not_sent(void)
 	winhv_shutdown(&hv);
 }
 
+/* R-HCALL-011. */
+static void output_of_a_call_that_failed_is_left_alone(void)
+{
+	uint64_t out[2] = {0x1111, 0x2222};
+	const struct winhv_call slow = {.code = 0x77, .output = out, .output_bytes = sizeof out};
+	const struct winhv_call fast = {.code = 0x77,
+		.is_fast = true,
+		.header = words,
+		.header_bytes = 16,
+		.output = out,
+		.output_bytes = sizeof out};
+	uint16_t status;
+
+	open_guest();
+	answer[0] = answer[1] = 0x5a5a;
+	result = 5;
+	CU_ASSERT_EQUAL(winhv_call(&hv, &slow, NULL, &status), 0);
+	CU_ASSERT_EQUAL(status, 5);
+	CU_ASSERT_EQUAL(winhv_call(&hv, &fast, NULL, &status), 0);
+	CU_ASSERT_EQUAL(status, 5);
+	CU_ASSERT_TRUE(out[0] == 0x1111 && out[1] == 0x2222);
+	result = 0;
+	CU_ASSERT_EQUAL(winhv_call(&hv, &slow, NULL, &status), 0);
+	CU_ASSERT_TRUE(out[0] == 0x5a5a && out[1] == 0x5a5a);
+	winhv_shutdown(&hv);
+}
+
+static int time_out(void *ctx, uint32_t vp, uint64_t value, uint64_t input, uint64_t output,
+	struct winhv_xmm *xmm, uint64_t *out)
+{
+	(void)ctx;
+	(void)vp;
+	(void)value;
+	(void)input;
+	(void)output;
+	(void)xmm;
+	(void)out;
+	return -VIRIDIAN_ETIMEDOUT;
+}
+
+/* R-ROB-003: the hypervisor may write to them yet. */
+static void pages_of_a_call_that_timed_out_are_not_used_again(void)
+{
+	struct winhv_platform_ops ops = platform_scripted_ops;
+	uint64_t out;
+	const struct winhv_call call = {.code = 0x77, .output = &out, .output_bytes = sizeof out};
+	uint16_t status;
+
+	open_guest();
+	hv.ops = &ops;
+	ops.hypercall = time_out;
+	CU_ASSERT_EQUAL(winhv_call(&hv, &call, NULL, &status), -VIRIDIAN_ETIMEDOUT);
+	winhv_shutdown(&hv);
+	CU_ASSERT_EQUAL(hv.pages_abandoned, 2);
+	CU_ASSERT_EQUAL(script.pages_used, 2);
+}
+
 static const struct test tests[] = {
 	TEST(interrupt_in_memory_and_in_registers),
 	TEST(interrupt_to_a_sparse_set),
@@ -319,6 +376,8 @@ static const struct test tests[] = {
 	TEST(small_calls),
 	TEST(output_in_registers_is_behind_the_input),
 	TEST(what_does_not_fit_is_not_sent),
+	TEST(output_of_a_call_that_failed_is_left_alone),
+	TEST(pages_of_a_call_that_timed_out_are_not_used_again),
 };
 
 TEST_MAIN("winhv calls", tests)

@@ -13,7 +13,7 @@
 #include "tests/unit/vmbus_client_host.h"
 
 #define PEER_MEMORY_BYTES (2u << 20)
-#define PEER_CHANNELS	  8u
+#define PEER_CHANNELS	  72u
 #define SECOND		  10000000ull
 
 struct peer_channel {

@@ -171,9 +171,11 @@ static inline struct bench *bench_make(void)
 	return bench_make_with(&(struct vmbus_bus_config){0});
 }
 
+/* R-OPEN-026: no ring stays mapped. */
 static inline void bench_destroy(struct bench *b)
 {
 	vmbus_bus_destroy(b->bus);
+	CU_ASSERT_EQUAL(*partition_memory(b->rig.partition)->ring_runs, 0);
 	rig_close(&b->rig);
 	free(b);
 }

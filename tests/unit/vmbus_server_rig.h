@@ -53,6 +53,8 @@ struct rig {
 	struct rig_message log[RIG_LOG];
 	unsigned logged, seen;
 	bool is_full; /* the guest does not empty its slot */
+	bool refuses; /* nothing waits, and yet there is no memory for a message */
+	bool queues;  /* a message to a full slot is taken all the same, and waits behind it */
 	unsigned discards;
 	struct vmbus_server_pages pages;
 	unsigned pages_sets;
@@ -71,7 +73,7 @@ struct rig {
 static inline int rig_post(void *ctx, uint32_t vp, uint32_t sint, const void *payload, size_t bytes)
 {
 	struct rig *r = ctx;
-	if (r->is_full)
+	if (r->refuses || (r->is_full && !r->queues))
 		return -EAGAIN;
 	if (r->logged == RIG_LOG) {
 		CU_FAIL("the log of messages is full");

@@ -9,9 +9,19 @@
  *	   |                                    \
  *	machine (multiboot 1 or PVH)             winhv on platform_bare: one for each VP
  *
- * Booted by multiboot 1 or PVH at a 32-bit entry point. The first 4 GiB are mapped to
+ * Booted by multiboot 1 or 2 or PVH at a 32-bit entry point, from a BIOS or from UEFI (whose
+ * boot services the loader has ended). The first 4 GiB are mapped to
  * themselves by 2 MiB pages, the APIC uncached; bare_map() maps single pages elsewhere.
  * VPs other than the first start by INIT and SIPI and sleep until bare_run_on().
+ *
+ * The guest's bus and its VSCs run on bare_winhv() of one VP: rings are mapped twice, waits
+ * sleep in HLT until the interrupt or the APIC's timer. Before vmbus_init():
+ *
+ *	bare_hypercall_enable(os_id);
+ *	bare_clock_enable();
+ *	bare_sint_set(VMBUS_SINT, VMBUS_DEFAULT_VECTOR);
+ *
+ * guest/examples/partition_table.c is a whole program.
  *
  * A machine is one of its kind: `bare` is the one variable that others may look at.
  * Interrupt handlers run with interrupts off and must use general registers only (all of
@@ -19,7 +29,7 @@
  *
  * Threads: a function acts on the VP that calls it, unless it says otherwise. Output
  * and page allocation may be called on any VP.
- * Sources: Intel SDM volume 3; Multiboot 0.6.96; Xen's PVH start information; ACPI 6.4.
+ * Sources: Intel SDM volume 3; Multiboot 0.6.96 and 2.0; Xen's PVH start information; ACPI 6.4.
  */
 #ifndef GUEST_WINHV_BARE_BARE_H
 #define GUEST_WINHV_BARE_BARE_H
@@ -36,6 +46,9 @@
 #define BARE_PAGE_BYTES	      4096u
 #define BARE_COMMAND_LINE_MAX 256u
 #define BARE_VP_POOL_PAGES    64u /* what the winhv of a VP can allocate */
+#define BARE_BOOT_POOL_PAGES                                                                       \
+	512u /* and that of the boot VP, where the buses are; less if the                          \
+	      * machine is small */
 
 /* Vectors that bare keeps: end a sleep; take the work of bare_run_on(). */
 #define BARE_VECTOR_WAKE     0xefu
@@ -77,10 +90,11 @@ struct bare_vp {
 
 struct bare {
 	/* from the loader */
-	bool is_pvh;
+	bool is_pvh, is_multiboot2;
 	char command_line[BARE_COMMAND_LINE_MAX];
 	uint64_t ram_bytes;   /* all that the loader calls usable */
 	uint64_t free, limit; /* the bump allocator's */
+	uint64_t trampoline;  /* a page below 1 MiB, where VPs wake up */
 	uint64_t rsdp;	      /* 0: no ACPI */
 
 	/* from ACPI */
@@ -90,6 +104,7 @@ struct bare {
 	bool is_sleep_word;		  /* PM1 control (16 bits), not the sleep register */
 
 	bool is_x2apic;
+	uint64_t tsc_begin; /* when this image began to run */
 	uint64_t tsc_hz;
 	struct bare_vp vps[BARE_VPS_MAX];
 };
@@ -109,6 +124,9 @@ int bare_print_to(char *text, size_t bytes, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* To the UART at 0x3f8. A line at a time when several VPs print. */
 void bare_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Is there an UART? Its scratch register keeps what is written to it. */
+bool bare_uart_exists(void);
 
 /*
  * End: write `status` to the debug exit port (0xf4); where there is none, power off by ACPI;
@@ -138,6 +156,9 @@ void bare_map(uint64_t va, uint64_t gpa, uint32_t flags);
 uint64_t *bare_map_entry(uint64_t va);
 /* Addresses for bare_map() that nothing else uses, 1 GiB. */
 #define BARE_WINDOW 0x0000010000000000ull
+/* Where rings are mapped: a slice for each VP, so that no other has translations of it. */
+#define BARE_RINGS	0x0000018000000000ull
+#define BARE_RING_PAGES 4096u /* of a slice */
 
 /* ---- interrupts and faults ----------------------------------------------------------------- */
 
@@ -159,6 +180,12 @@ static inline void bare_interrupts_off(void)
 {
 	__asm__ volatile("cli" : : : "memory");
 }
+
+/*
+ * `vector` is that of SINT `sint`, on all VPs: its interrupts are acknowledged and end the
+ * winhv_wait() of their VP. The SINT itself is the program's or the bus's to unmask.
+ */
+void bare_sint_set(unsigned sint, unsigned vector);
 
 /* ---- VPs ----------------------------------------------------------------------------------- */
 
@@ -210,6 +237,12 @@ static inline uint64_t bare_tsc(void)
 	__asm__ volatile("lfence\n	rdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return (uint64_t)high << 32 | low;
 }
+/*
+ * Have winhv_time_100ns() read the hypervisor's reference TSC page, on all VPs, where that is
+ * promised; else it stays as it is: the MSR, or the TSC where there is none. Once, on the
+ * boot VP. True if the page is on.
+ */
+bool bare_clock_enable(void);
 /* Time by the TSC, in 100 ns, from any beginning; as exact as bare.tsc_hz. */
 uint64_t bare_time(void);
 /* Wait until condition(ctx) holds, interrupts on; false if it did not within `limit_100ns`. */
@@ -244,6 +277,14 @@ static inline uint8_t bare_in8(uint16_t port)
 	uint8_t value;
 
 	__asm__ volatile("inb	%1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline uint16_t bare_in16(uint16_t port)
+{
+	uint16_t value;
+
+	__asm__ volatile("inw	%1, %0" : "=a"(value) : "Nd"(port));
 	return value;
 }
 

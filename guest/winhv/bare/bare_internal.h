@@ -14,11 +14,12 @@
 #define BARE_TSS     0x30u /* of VP 0; 16 bytes each */
 #define BARE_GDT_TOP (BARE_TSS + 16u * BARE_VPS_MAX)
 
-#define BARE_BOOT_MULTIBOOT 1u
-#define BARE_BOOT_PVH	    2u
+#define BARE_BOOT_MULTIBOOT  1u
+#define BARE_BOOT_PVH	     2u
+#define BARE_BOOT_MULTIBOOT2 3u
 
 #define BARE_STACK_PAGES 8u
-#define BARE_TRAMPOLINE	 0x70000u /* below 1 MiB: where a VP wakes up in real mode */
+#define BARE_TRAMPOLINE	 0x70000u /* bare.trampoline, where the memory map does not object */
 
 /* boot_x86.S */
 extern uint8_t bare_gdt[BARE_GDT_TOP];
@@ -39,6 +40,8 @@ void bare_interrupt(struct bare_frame *frame);
 /* machine_x86.c: what the loader and ACPI say */
 void bare_machine_read(uint32_t boot, uint32_t information);
 void bare_acpi_read(void);
+/* bare_pages() that are not cleared: touching each costs an exit on a new machine. */
+void *bare_pages_raw(size_t count);
 
 /* interrupt_x86.c */
 void bare_tables_init(void);
@@ -46,7 +49,12 @@ void bare_tables_load(uint32_t vp);
 /* The stack of interrupts that come while the VP is at CPL 3. */
 void bare_tables_stack(uint32_t vp, uint64_t top);
 
-/* vp_x86.c: winhv of the VP that calls */
+/* platform_x86.c: what the winhv of a VP asks of the machine; `bitmap`: BARE_RING_PAGES bits */
+void bare_platform_init(struct bare_vp *vp, uint64_t *bitmap);
+
+/* vp_x86.c */
+void bare_apic_quiet(void);
+/* winhv of the VP that calls */
 void bare_vp_init(struct bare_vp *vp);
 
 void bare_uart_init(void);

@@ -14,6 +14,8 @@
 #define VPS	64
 #define BOOT_MULTIBOOT	1
 #define BOOT_PVH	2
+#define BOOT_MULTIBOOT2	3
+#define MULTIBOOT2_MAGIC	0x36d76289	/* in eax, from a loader of multiboot 2 */
 
 #define CR0_LONG	0x80010033	/* PG, WP, NE, ET, MP, PE */
 #define CR4_LONG	0x620		/* OSXMMEXCPT, OSFXSR, PAE */
@@ -22,8 +24,11 @@
 
 #ifndef BARE_NO_MULTIBOOT
 	.section .multiboot, "a"
-	.balign	4
+	.balign	8
 	.long	0x1badb002, 3, -(0x1badb002 + 3)
+	.balign	8
+	.long	0xe85250d6, 0, 24, -(0xe85250d6 + 24)
+	.long	0, 8			/* multiboot 2: no more tags */
 #endif
 
 #ifndef BARE_NO_PVH
@@ -40,6 +45,9 @@
 	.code32
 	.globl	bare_entry_multiboot, bare_entry_pvh
 bare_entry_multiboot:
+	movl	$BOOT_MULTIBOOT2, %edi
+	cmpl	$MULTIBOOT2_MAGIC, %eax
+	je	1f
 	movl	$BOOT_MULTIBOOT, %edi
 	jmp	1f
 bare_entry_pvh:

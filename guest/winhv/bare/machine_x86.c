@@ -10,6 +10,14 @@
 #define MULTIBOOT_HAS_COMMAND 0x04u
 #define MULTIBOOT_HAS_MAP     0x40u
 #define PVH_MAGIC	      0x336ec578u
+#define TAG_END		      0u
+#define TAG_COMMAND	      1u
+#define TAG_MAP		      6u
+#define TAG_RSDP_1	      14u
+#define TAG_RSDP_2	      15u
+#define TAGS_BYTES_MAX	      0x100000u
+#define RSDP_BYTES	      36u
+#define LOW_LIMIT	      0xa0000u
 #define RAM_USABLE	      1u
 #define ACPI_TABLE_MAX	      0x100000u
 #define APICS_LISTED_MAX      4096u
@@ -36,6 +44,16 @@ struct pvh_range {
 	uint32_t type, reserved;
 } __attribute__((packed));
 
+/* Multiboot 2: all tags begin so, 8-byte aligned. */
+struct multiboot2_tag {
+	uint32_t type, size;
+} __attribute__((packed));
+
+struct multiboot2_range {
+	uint64_t base, bytes;
+	uint32_t type, reserved;
+} __attribute__((packed));
+
 static const void *at(uint64_t gpa)
 {
 	return (const void *)(uintptr_t)gpa;
@@ -43,10 +61,13 @@ static const void *at(uint64_t gpa)
 
 /* ---- the loader ---------------------------------------------------------------------------- */
 
-/* The bump allocator gets what is left of the range that holds the image. */
+/*
+ * The bump allocator gets the largest range that is left below 4 GiB, without the image and
+ * what is below it; the trampoline a page below 640 KiB.
+ */
 static void range_add(uint64_t base, uint64_t bytes, uint32_t type)
 {
-	const uint64_t image = (uint64_t)(uintptr_t)bare_image_end;
+	const uint64_t page = BARE_PAGE_BYTES, image = (uint64_t)(uintptr_t)bare_image_end;
 	uint64_t end = base + bytes;
 
 	if (type != RAM_USABLE || end < base)
@@ -54,9 +75,17 @@ static void range_add(uint64_t base, uint64_t bytes, uint32_t type)
 	bare.ram_bytes += bytes;
 	if (end > 1ull << 32)
 		end = 1ull << 32;
-	if (base <= image && image < end) {
-		bare.free = (image + BARE_PAGE_BYTES - 1) & ~(uint64_t)(BARE_PAGE_BYTES - 1);
-		bare.limit = end & ~(uint64_t)(BARE_PAGE_BYTES - 1);
+	const uint64_t low = (end < LOW_LIMIT ? end : LOW_LIMIT) & ~(page - 1);
+	if (base <= BARE_TRAMPOLINE && low >= BARE_TRAMPOLINE + page)
+		bare.trampoline = BARE_TRAMPOLINE;
+	else if (!bare.trampoline && low >= 2 * page && base <= low - page)
+		bare.trampoline = low - page;
+
+	const uint64_t first = ((base > image ? base : image) + page - 1) & ~(page - 1);
+	const uint64_t limit = end & ~(page - 1);
+	if (limit > first && limit - first > bare.limit - bare.free) {
+		bare.free = first;
+		bare.limit = limit;
 	}
 }
 
@@ -92,6 +121,47 @@ static void multiboot_read(uint32_t gpa)
 	}
 }
 
+/* What is kept is copied: the allocator may give this memory out. */
+static void tag_read(const struct multiboot2_tag *tag, uint64_t gpa)
+{
+	static uint8_t rsdp[RSDP_BYTES];
+	const uint32_t bytes = tag->size - (uint32_t)sizeof *tag;
+	uint32_t step;
+
+	if (tag->type == TAG_COMMAND) {
+		command_line_set(gpa);
+	} else if (tag->type == TAG_RSDP_2 || (tag->type == TAG_RSDP_1 && !bare.rsdp)) {
+		__builtin_memcpy(rsdp, at(gpa), bytes < sizeof rsdp ? bytes : sizeof rsdp);
+		bare.rsdp = (uintptr_t)rsdp;
+	} else if (tag->type == TAG_MAP && bytes >= 2 * sizeof step) {
+		__builtin_memcpy(&step, at(gpa), sizeof step);
+		struct multiboot2_range range;
+		uint64_t offset = 2 * sizeof step;
+		for (; step >= sizeof range && offset + step <= bytes; offset += step) {
+			__builtin_memcpy(&range, at(gpa + offset), sizeof range);
+			range_add(range.base, range.bytes, range.type);
+		}
+	}
+}
+
+static void multiboot2_read(uint32_t gpa)
+{
+	struct multiboot2_tag tag;
+	uint32_t total, offset = 8;
+
+	bare.is_multiboot2 = true;
+	__builtin_memcpy(&total, at(gpa), sizeof total);
+	if (total > TAGS_BYTES_MAX)
+		total = TAGS_BYTES_MAX;
+	while (offset + sizeof tag <= total) {
+		__builtin_memcpy(&tag, at((uint64_t)gpa + offset), sizeof tag);
+		if (tag.type == TAG_END || tag.size < sizeof tag || tag.size > total - offset)
+			break;
+		tag_read(&tag, (uint64_t)gpa + offset + sizeof tag);
+		offset += (tag.size + 7) & ~7u;
+	}
+}
+
 static void pvh_read(uint32_t gpa)
 {
 	const struct pvh_start_information *information = at(gpa);
@@ -112,10 +182,14 @@ void bare_machine_read(uint32_t boot, uint32_t information)
 {
 	if (boot == BARE_BOOT_PVH)
 		pvh_read(information);
+	else if (boot == BARE_BOOT_MULTIBOOT2)
+		multiboot2_read(information);
 	else
 		multiboot_read(information);
 	if (bare.free == bare.limit) /* no map: what every machine has */
 		range_add(0x100000, 15u << 20, RAM_USABLE);
+	if (!bare.trampoline)
+		bare.trampoline = BARE_TRAMPOLINE;
 }
 
 bool bare_option(const char *word, const char **value)
@@ -275,7 +349,7 @@ void bare_acpi_read(void)
 
 /* ---- pages --------------------------------------------------------------------------------- */
 
-void *bare_pages(size_t count)
+void *bare_pages_raw(size_t count)
 {
 	const uint64_t bytes = (uint64_t)count * BARE_PAGE_BYTES;
 	const uint64_t page = __atomic_fetch_add(&bare.free, bytes, __ATOMIC_SEQ_CST);
@@ -284,5 +358,10 @@ void *bare_pages(size_t count)
 		bare_printf("bare: out of memory: %lu pages asked for\n", (unsigned long)count);
 		bare_exit(1);
 	}
-	return __builtin_memset((void *)(uintptr_t)page, 0, bytes);
+	return (void *)(uintptr_t)page;
+}
+
+void *bare_pages(size_t count)
+{
+	return __builtin_memset(bare_pages_raw(count), 0, count * BARE_PAGE_BYTES);
 }

@@ -11,6 +11,7 @@
 #define UART_FIFO     (UART + 2u)
 #define UART_LINE     (UART + 3u)
 #define UART_STATUS   (UART + 5u)
+#define UART_SCRATCH  (UART + 7u)
 #define UART_EMPTY    0x20u
 #define UART_FIFO_MAX 16u
 #define UART_PATIENCE 1000000u
@@ -165,6 +166,15 @@ void bare_uart_init(void)
 	bare_out8(UART + 1, 0);
 	bare_out8(UART_LINE, 0x03);
 	bare_out8(UART_FIFO, 0x07);
+}
+
+bool bare_uart_exists(void)
+{
+	bare_out8(UART_SCRATCH, 0x5a);
+	if (bare_in8(UART_SCRATCH) != 0x5a)
+		return false;
+	bare_out8(UART_SCRATCH, 0xa5);
+	return bare_in8(UART_SCRATCH) == 0xa5;
 }
 
 /* What the FIFO takes at once, so that most characters cost one access. */

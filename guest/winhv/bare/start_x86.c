@@ -11,8 +11,22 @@
 #define PORT_KEYBOARD	0x64u
 #define PORT_PIC1_MASK	0x21u
 #define PORT_PIC2_MASK	0xa1u
+#define MSR_APIC_BASE	0x1bu
+#define APIC_BASE_X2	(1ull << 10)
 
 struct bare bare;
+
+/* Without a hypervisor its MSRs may well be there, and read as 0. */
+static bool has_hypervisor(void)
+{
+	uint32_t leaf[4];
+
+	bare_cpuid(1, 0, leaf);
+	if (!(leaf[2] & HV_CPUID_1_ECX_HYPERVISOR_PRESENT))
+		return false;
+	bare_cpuid(HV_CPUID_INTERFACE, 0, leaf);
+	return leaf[0] == HV_CPUID_INTERFACE_HV1;
+}
 
 /*
  * The TSC's frequency: what the hypervisor says, else counted over 20 ms of its reference
@@ -20,25 +34,29 @@ struct bare bare;
  */
 static uint64_t tsc_hz(void)
 {
-	const uint64_t span = HV_TIME_PER_SECOND / 50;
+	const uint64_t span = HV_TIME_PER_SECOND / 50, guess = 2000000000;
 	uint64_t hz, first, last;
 
+	if (!has_hypervisor())
+		return guess;
 	if (bare_rdmsr(HV_X64_MSR_TSC_FREQUENCY, &hz) == 0 && hz > 0)
 		return hz;
 	if (bare_rdmsr(HV_X64_MSR_TIME_REF_COUNT, &first) == 0) {
 		const uint64_t begin = bare_tsc();
 		do {
 			spin_pause();
-			if (bare_rdmsr(HV_X64_MSR_TIME_REF_COUNT, &last))
-				break;
+			if (bare_rdmsr(HV_X64_MSR_TIME_REF_COUNT, &last) ||
+				bare_tsc() - begin > guess) /* the clock stands still */
+				return guess;
 		} while (last - first < span);
 		return (bare_tsc() - begin) * (HV_TIME_PER_SECOND / span);
 	}
-	return 2000000000;
+	return guess;
 }
 
 void bare_start(uint32_t boot, uint32_t information)
 {
+	bare.tsc_begin = bare_tsc();
 	bare.vp_count = 1;
 	/* Firmware leaves the old interrupt controllers on, at vectors of exceptions. */
 	bare_out8(PORT_PIC1_MASK, 0xff);
@@ -51,8 +69,13 @@ void bare_start(uint32_t boot, uint32_t information)
 
 	uint32_t leaf[4];
 	bare_cpuid(1, 0, leaf);
+	/* Firmware may have chosen x2APIC mode, which cannot be left. */
+	uint64_t apic_base;
 	bare.is_x2apic = (leaf[2] & 1u << 21) && !bare_option("xapic", NULL);
+	if (bare_rdmsr(MSR_APIC_BASE, &apic_base) == 0 && (apic_base & APIC_BASE_X2))
+		bare.is_x2apic = true;
 	bare_apic_start();
+	bare_apic_quiet();
 	bare.vps[0].apic_id = bare_apic_id();
 	bare.vps[0].is_online = true;
 	bare.tsc_hz = tsc_hz();

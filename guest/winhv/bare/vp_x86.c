@@ -7,24 +7,32 @@
 #include "protocol/hypervisor.h"
 #include "protocol/spin.h"
 
-#define APIC_PAGE      0xfee00000u
-#define MSR_APIC_BASE  0x1bu
-#define APIC_BASE_X2   (1ull << 10)
-#define APIC_BASE_ON   (1ull << 11)
-#define MSR_X2APIC     0x800u
-#define APIC_ID	       0x20u
-#define APIC_TPR       0x80u
-#define APIC_EOI       0xb0u
-#define APIC_SPURIOUS  0xf0u
-#define APIC_ISR       0x100u
-#define APIC_IRR       0x200u
-#define APIC_ICR_LOW   0x300u
-#define APIC_ICR_HIGH  0x310u
-#define APIC_ENABLED   0x100u
-#define APIC_ICR_BUSY  (1u << 12)
-#define COMMAND_INIT   0x4500u
-#define COMMAND_SIPI   0x4600u
-#define COMMAND_VECTOR 0x4000u
+#define APIC_PAGE	0xfee00000u
+#define MSR_APIC_BASE	0x1bu
+#define APIC_BASE_X2	(1ull << 10)
+#define APIC_BASE_ON	(1ull << 11)
+#define MSR_X2APIC	0x800u
+#define APIC_ID		0x20u
+#define APIC_TPR	0x80u
+#define APIC_EOI	0xb0u
+#define APIC_SPURIOUS	0xf0u
+#define APIC_ISR	0x100u
+#define APIC_IRR	0x200u
+#define APIC_ICR_LOW	0x300u
+#define APIC_LVT_TIMER	0x320u
+#define APIC_LVT_LINT0	0x350u
+#define APIC_LVT_ERROR	0x370u
+#define APIC_LVT_MASK	0x10000u
+#define APIC_ICR_HIGH	0x310u
+#define APIC_ENABLED	0x100u
+#define APIC_ICR_BUSY	(1u << 12)
+#define IOAPIC_PAGE	0xfec00000u
+#define IOAPIC_VERSION	0x01u
+#define IOAPIC_PIN0	0x10u
+#define IOAPIC_PINS_MAX 120u
+#define COMMAND_INIT	0x4500u
+#define COMMAND_SIPI	0x4600u
+#define COMMAND_VECTOR	0x4000u
 
 /* ---- local APIC ---------------------------------------------------------------------------- */
 
@@ -53,6 +61,26 @@ void bare_apic_start(void)
 		(void)bare_wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2 | APIC_BASE_ON);
 	bare_apic_write(APIC_SPURIOUS, APIC_ENABLED | BARE_VECTOR_SPURIOUS);
 	bare_apic_write(APIC_TPR, 0);
+}
+
+void bare_apic_quiet(void)
+{
+	bare_apic_write(APIC_LVT_TIMER, APIC_LVT_MASK | BARE_VECTOR_SPURIOUS);
+	for (uint32_t lvt = APIC_LVT_LINT0; lvt <= APIC_LVT_ERROR; lvt += 0x10)
+		bare_apic_write(lvt, APIC_LVT_MASK | BARE_VECTOR_SPURIOUS);
+	if (!bare.is_multiboot2)
+		return;
+	/* UEFI may have used the IOAPIC. */
+	volatile uint32_t *const select = (volatile uint32_t *)(uintptr_t)IOAPIC_PAGE;
+	volatile uint32_t *const window = (volatile uint32_t *)(uintptr_t)(IOAPIC_PAGE + 0x10);
+	*select = IOAPIC_VERSION;
+	const uint32_t version = *window;
+	if (version == 0 || version == UINT32_MAX)
+		return;
+	for (uint32_t pin = 0; pin <= (version >> 16 & 0xff) && pin < IOAPIC_PINS_MAX; pin++) {
+		*select = IOAPIC_PIN0 + 2 * pin;
+		*window = APIC_LVT_MASK;
+	}
 }
 
 uint32_t bare_apic_id(void)
@@ -97,19 +125,29 @@ bool bare_apic_is_in_service(unsigned vector)
 
 /* ---- winhv --------------------------------------------------------------------------------- */
 
+static size_t boot_pool_pages(void)
+{
+	const size_t quarter = (size_t)((bare.limit - bare.free) / BARE_PAGE_BYTES / 4);
+
+	if (quarter < BARE_VP_POOL_PAGES)
+		return BARE_VP_POOL_PAGES;
+	return quarter < BARE_BOOT_POOL_PAGES ? quarter : BARE_BOOT_POOL_PAGES;
+}
+
 void bare_vp_init(struct bare_vp *vp)
 {
-	const size_t bytes = (size_t)BARE_VP_POOL_PAGES * BARE_PAGE_BYTES;
-	uint64_t *bitmap = bare_pages(1);
+	const size_t pages = vp->index == 0 ? boot_pool_pages() : BARE_VP_POOL_PAGES;
+	uint64_t *bitmap = bare_pages(1); /* half for the pool, half for the rings' addresses */
 	const uint8_t *stack = bare_pages(BARE_STACK_PAGES);
 	const struct winhv *first = &bare.vps[0].hv;
 
 	bare_tables_stack(
 		vp->index, (uint64_t)(uintptr_t)stack + BARE_STACK_PAGES * BARE_PAGE_BYTES);
-	if (platform_bare_init(
-		    &vp->platform, bare_pages(BARE_VP_POOL_PAGES), bytes, bitmap, BARE_PAGE_BYTES))
+	if (platform_bare_init(&vp->platform, bare_pages_raw(pages), pages * BARE_PAGE_BYTES,
+		    bitmap, BARE_PAGE_BYTES / 2))
 		return;
 	vp->platform.vp = vp->index;
+	bare_platform_init(vp, bitmap + BARE_PAGE_BYTES / 2 / sizeof *bitmap);
 	if (winhv_init(&vp->hv, &platform_bare_ops, &vp->platform, bare.vp_count))
 		bare_printf("bare: VP %u: no memory for winhv\n", vp->index);
 	vp->hv.vp = vp->index;
@@ -189,16 +227,17 @@ uint32_t bare_vps_start(void)
 
 	order(bare_apic_id());
 	bare_vector_set(BARE_VECTOR_WAKE, wake, NULL);
-	__builtin_memcpy((void *)(uintptr_t)BARE_TRAMPOLINE, bare_trampoline_begin, bytes);
+	__builtin_memcpy((void *)(uintptr_t)bare.trampoline, bare_trampoline_begin, bytes);
 	for (uint32_t i = 1; i < bare.vp_count; i++) {
 		uint8_t *stack = bare_pages(BARE_STACK_PAGES);
 		bare_ap_stack = (uint64_t)(uintptr_t)stack + BARE_STACK_PAGES * BARE_PAGE_BYTES;
 		__atomic_store_n(&starting, i, __ATOMIC_SEQ_CST);
 		bare_apic_command(bare.vps[i].apic_id, COMMAND_INIT);
-		bare_pause(second / 100);
+		/* What real processors need; those of a hypervisor are ready at once. */
+		bare_pause(bare.vps[0].hv.identity.is_present ? second / 1000 : second / 100);
 		for (unsigned sipi = 0; sipi < 2 && !is_online(&bare.vps[i]); sipi++) {
 			bare_apic_command(bare.vps[i].apic_id,
-				COMMAND_SIPI | BARE_TRAMPOLINE / BARE_PAGE_BYTES);
+				COMMAND_SIPI | (uint32_t)(bare.trampoline / BARE_PAGE_BYTES));
 			(void)bare_wait(
 				is_online, &bare.vps[i], sipi == 0 ? 2 * second : 10 * second);
 		}
