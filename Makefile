@@ -254,11 +254,13 @@ else
 endif
 
 # Whole programs, as a user runs them: with the normal build only.
-CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare \
-	tests/system/test_conformance tests/system/test_daemon_devices tests/system/test_daemons \
-	tests/system/test_disk_10g tests/system/test_example tests/system/test_fcopy \
-	tests/system/test_kvm tests/system/test_kvp tests/system/test_packaging \
-	tests/system/test_readme tests/system/test_vm tests/system/test_vss)
+CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare tests/system/test_conformance \
+	tests/system/test_conformance_linux tests/system/test_conformance_vm \
+	tests/system/test_daemon_devices \
+	tests/system/test_daemons tests/system/test_disk_10g tests/system/test_example \
+	tests/system/test_fcopy tests/system/test_image tests/system/test_kvm \
+	tests/system/test_kvp tests/system/test_packaging tests/system/test_readme \
+	tests/system/test_vm tests/system/test_vss)
 check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
 		tests/tools/run-checks $(TESTS) -- $(FUZZERS)
@@ -279,8 +281,17 @@ SECONDS ?= 60
 fuzz: $(LIBFUZZER_FILES) ## fuzz each target, SECONDS=60 in all
 	@tests/tools/run-fuzz $(SECONDS) $(FUZZERS)
 
-conformance: programs ## judge our host by the rules of protocol/, on loopback; ONLY='R-RING-*'
-	@$(B)/bin/hvconform run --host loopback $(if $(ONLY),--only '$(ONLY)')
+# On KVM and QEMU: here, or in the rig.
+HOST := loopback
+conformance: programs $(if $(filter loopback,$(HOST)),,bare) ## judge a host by the rules of protocol/; HOST=loopback|kvm|qemu; GUEST=library, or linux KERNEL=6.1|6.12; ONLY='R-RING-*'
+ifeq ($(GUEST),linux)
+	@B=$(B) tests/conformance/linux/judge $(KERNEL) $(if $(ONLY),--only '$(ONLY)')
+else ifneq ($(GUEST),)
+	@$(B)/bin/hvconform run --guest $(GUEST) $(if $(ONLY),--only '$(ONLY)')
+else
+	@$(if $(filter loopback,$(HOST)),,B=$(B) tests/system/rig/vm-host -c 2 -t 900) \
+		$(B)/bin/hvconform run --host $(HOST) $(if $(ONLY),--only '$(ONLY)')
+endif
 
 bench: programs ## hvbench: rings, doorbells, storage
 	@$(B)/bin/hvbench ring && $(B)/bin/hvbench doorbell && $(B)/bin/hvbench storage

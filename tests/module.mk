@@ -242,29 +242,80 @@ CONFORM_SRCS := \
 	tests/conformance/conform_areas.c \
 	tests/conformance/conform_bus.c \
 	tests/conformance/conform_channel.c \
+	tests/conformance/conform_list.c \
 	tests/conformance/conform_storage.c \
+	tests/conformance/conform_timer.c \
 	tests/conformance/host_channel.c \
+	tests/conformance/host_clock.c \
 	tests/conformance/host_connection.c \
 	tests/conformance/host_cpuid.c \
+	tests/conformance/host_expiry.c \
+	tests/conformance/host_flush.c \
 	tests/conformance/host_gpadl.c \
 	tests/conformance/host_hypercall.c \
 	tests/conformance/host_ic.c \
+	tests/conformance/host_ipi.c \
+	tests/conformance/host_msr.c \
 	tests/conformance/host_offer.c \
 	tests/conformance/host_register.c \
 	tests/conformance/host_ring.c \
 	tests/conformance/host_storage.c \
 	tests/conformance/host_synic.c \
+	tests/conformance/host_timer.c \
 	tests/conformance/host_unload.c \
+	tests/conformance/image/image_checks.c \
+
+# The same as a bare-metal image.
+BARE_KERNELS += conform
+BARE_conform_SRCS := $(CONFORM_SRCS) \
+	tests/conformance/image/image_machine.c \
+	tests/conformance/image/image_main.c \
+	tests/conformance/image/image_platform.c \
+	tests/conformance/image/image_report.c \
 
 FREESTANDING += $(CONFORM_SRCS)
 PROGRAMS += hvconform
 hvconform_SRCS := $(CONFORM_SRCS) \
+	tests/conformance/guest_areas.c \
+	tests/conformance/guest_channel.c \
+	tests/conformance/guest_connection.c \
+	tests/conformance/guest_flow.c \
+	tests/conformance/guest_gpadl.c \
+	tests/conformance/guest_offer.c \
+	tests/conformance/guest_ring.c \
+	tests/conformance/guest_ring_tools.c \
+	tests/conformance/guest_synic.c \
 	tests/conformance/hvconform.c \
+	tests/conformance/linux/areas.c \
+	tests/conformance/linux/bus.c \
+	tests/conformance/linux/channel.c \
+	tests/conformance/linux/connection.c \
+	tests/conformance/linux/disk.c \
+	tests/conformance/linux/guest.c \
+	tests/conformance/linux/hostile.c \
+	tests/conformance/linux/ic.c \
+	tests/conformance/linux/last.c \
+	tests/conformance/linux/offer.c \
+	tests/conformance/linux/ring.c \
+	tests/conformance/linux/rings.c \
+	tests/conformance/linux/run.c \
+	tests/conformance/linux/services.c \
+	tests/conformance/linux/storage.c \
+	tests/conformance/image_iso_linux.c \
 	tests/conformance/report_json_linux.c \
 	tests/conformance/report_linux.c \
+	tests/conformance/run_library_linux.c \
 	tests/conformance/run_linux.c \
+	tests/conformance/run_loopback_linux.c \
+	tests/conformance/run_process_linux.c \
+	tests/conformance/run_vm_linux.c \
 	tests/conformance/runner_checks.c \
+	tests/conformance/scripted_guest.c \
+	tests/conformance/scripted_host.c \
+	tests/conformance/scripted_memory_linux.c \
+	tests/conformance/target_library_linux.c \
 	tests/conformance/target_loopback_linux.c \
+	tests/conformance/target_vm_linux.c \
 	$(B)/gen/tests/conformance/rules.c \
 
 # What hvbench vm has its guests do.

@@ -52,8 +52,10 @@ _viridian_value() { # program, option
 	vmic-heartbeat:--state) _viridian_words "unknown healthy critical stopped" ;;
 	vmic-shutdown:--allow) _viridian_words "poweroff restart hibernate" ;;
 	vmic-shutdown:--run) _viridian_files ;;
-	hvconform:--host) _viridian_words "loopback" ;;
-	hvconform:--vmwp | hvconform:--json | hvconform:--junit) _viridian_files ;;
+	hvconform:--host) _viridian_words "loopback kvm qemu" ;;
+	hvconform:--guest) _viridian_words "library linux" ;;
+	hvconform:--vmwp | hvconform:--json | hvconform:--junit | hvconform:--qemu | hvconform:--image | \
+		hvconform:--resume) _viridian_files ;;
 	*:--sysfs | *:--proc | *:--run | *:--status-dir | *:--pools | *:--root | *:--below | \
 		*:--image-copy) _viridian_folders ;;
 	*:--disk | *:--dvd | *:--kernel | *:--initrd | *:--emulated-disk | *:--guest | *:--control | \

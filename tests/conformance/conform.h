@@ -51,6 +51,7 @@ enum conform_need {
 	CONFORM_SYNIC = 0x3,	  /* and SINT 2 of VP 0 */
 	CONFORM_BUS = 0x7,	  /* and a host answers on connection 1; not connected yet */
 	CONFORM_VP_1 = 0x8,	  /* a second VP */
+	CONFORM_LAST = 0x10,	  /* only a reset undoes what it does: others run before it */
 };
 
 /* Control messages that came and were not looked at yet, and what is known of the host. */
@@ -61,15 +62,37 @@ struct conform_bus {
 	uint32_t vp;		/* that messages come to */
 	uint32_t gpadl_next;
 	struct winhv_pages interrupt_page; /* for versions below 2.4, made when first needed */
+	struct winhv_pages fence_page;	   /* for conform_bus_quiet(), likewise */
+	bool is_renewed; /* by conform_bus_quiet(), which found no other way: see there */
 	uint32_t offer_count;
 	struct vmbus_offer_channel_wire offers[CONFORM_OFFERS_MAX];
 	uint32_t inbox_first, inbox_count;
 	struct winhv_message inbox[CONFORM_INBOX_MESSAGES];
 };
 
+/*
+ * What an image on bare metal can do and a process cannot. VPs are numbered as winhv's are.
+ */
+struct conform_machine {
+	/* From now on interrupts at `vector` (32.., no SINT's) are counted, on all VPs. */
+	void (*count)(unsigned vector);
+	/* How many VP `vp` has taken. */
+	uint32_t (*interrupts)(uint32_t vp);
+	/* Call fn(ctx) on this VP, and return when it is done. */
+	void (*run_on)(uint32_t vp, void (*fn)(void *ctx), void *ctx);
+	/* Begin that, and wait for its end: this VP does something meanwhile. Not for its own. */
+	void (*begin)(uint32_t vp, void (*fn)(void *ctx), void *ctx);
+	void (*end)(uint32_t vp);
+	/* Map the page `gpa` for reading at the address that this returns, the same each time. */
+	const volatile uint8_t *(*window)(uint64_t gpa);
+	/* Now let it be another: the entry alone, translations of it stay. */
+	void (*window_change)(uint64_t gpa);
+};
+
 struct conform_target {
-	struct winhv *hv;      /* initialised; hypercalls not enabled */
-	uint64_t memory_bytes; /* guest-physical memory ends here; 0: not known */
+	struct winhv *hv;		       /* initialised; hypercalls not enabled */
+	uint64_t memory_bytes;		       /* guest-physical memory ends here; 0: not known */
+	const struct conform_machine *machine; /* NULL: a process */
 	/* vsnprintf() of the runner: %s %c %d %u %x %lx %llx %zu with width and 0 are used. */
 	int (*format)(char *buffer, size_t bytes, const char *text, va_list arguments);
 	struct conform_bus bus;

@@ -9,8 +9,14 @@
 #define CONFORM_AREAS(X)                                                                           \
 	X(cpuid)                                                                                   \
 	X(register)                                                                                \
+	X(msr)                                                                                     \
 	X(hypercall)                                                                               \
 	X(synic)                                                                                   \
+	X(timer)                                                                                   \
+	X(expiry)                                                                                  \
+	X(clock)                                                                                   \
+	X(ipi)                                                                                     \
+	X(flush)                                                                                   \
 	X(connection)                                                                              \
 	X(offer)                                                                                   \
 	X(unload)                                                                                  \

@@ -119,6 +119,8 @@ bool conform_channel_receive(
 
 	for (;;) {
 		uint32_t sints;
+		/* Before the look: a flag that stays set would keep the next interrupt away. */
+		(void)winhv_events_take(t->hv, 0, VMBUS_SINT, channel->relid / 64);
 		enum ring_status status = ring_peek(&channel->in, view);
 		if (status == RING_OK)
 			return true;
@@ -133,7 +135,6 @@ bool conform_channel_receive(
 			continue;
 		if (winhv_wait(t->hv, 0, deadline - now, &sints))
 			return conform_no(t, "the host is gone");
-		(void)winhv_events_take(t->hv, 0, VMBUS_SINT, channel->relid / 64);
 	}
 }
 

@@ -11,12 +11,14 @@
 
 #define RING_PAGES 5u /* a message of 13312 bytes, and some */
 
+#define PAYLOAD_PAGES ((IC_PAYLOAD_MAX_BYTES + WINHV_PAGE_BYTES - 1) / WINHV_PAGE_BYTES)
+
 /* One message of the host, as it lay in the ring. */
 struct received {
 	uint16_t packet_type;
 	uint64_t transaction_id; /* of the descriptor */
 	uint32_t bytes;
-	uint8_t payload[IC_PAYLOAD_MAX_BYTES];
+	uint8_t *payload;	   /* PAYLOAD_PAGES: stacks are small on bare metal */
 	struct ic_message message; /* body in payload */
 };
 
@@ -30,9 +32,9 @@ static bool receive(
 	received->packet_type = view.type;
 	received->transaction_id = view.transaction_id;
 	received->bytes = view.payload_bytes;
-	if (view.payload_bytes > sizeof received->payload) {
+	if (received->payload == NULL || view.payload_bytes > IC_PAYLOAD_MAX_BYTES) {
 		conform_channel_done(t, channel, &view);
-		return conform_no(t, "the host sends %u bytes", received->bytes);
+		return conform_no(t, "there is no room for %u bytes", received->bytes);
 	}
 	__builtin_memcpy(received->payload, view.payload, view.payload_bytes);
 	conform_channel_done(t, channel, &view);
@@ -86,7 +88,8 @@ static bool is_listed(const struct received *request, struct ic_version_wire wan
 
 #define OPENED(interface)                                                                          \
 	struct conform_channel channel;                                                            \
-	struct received received = {0};                                                            \
+	struct received received = {                                                               \
+		.payload = conform_pages(t, (size_t)PAYLOAD_PAGES * WINHV_PAGE_BYTES).va};         \
 	TRY(conform_bus_offers(t));                                                                \
 	const struct vmbus_offer_channel_wire *offer = conform_offer(t, &interface);               \
 	NEED(offer != NULL, "the host offers no " #interface);                                     \

@@ -307,8 +307,8 @@ const struct conform_test conform_register_tests[] = {
 	{"R-REG-017", "P0 to P4 read back", crash_parameters, 0, 0, HV_FEATURE_GUEST_CRASH_MSRS},
 	{"R-REG-020", "registers have their values after reset", at_reset, 0, SYNIC, 0},
 	{"R-REG-023", "SynIC pages must be memory", page_not_memory, 0, SYNIC, 0},
-	{"R-CPUID-022", "the hypercall register can be locked", lock, CONFORM_HYPERCALLS, 0,
-		HV_FEATURE_HYPERCALL_MSR_LOCK},
+	{"R-CPUID-022", "the hypercall register can be locked", lock,
+		CONFORM_HYPERCALLS | CONFORM_LAST, 0, HV_FEATURE_HYPERCALL_MSR_LOCK},
 	{"R-TIME-001", "reference time does not go back, over all VPs", time_forward, 0,
 		HV_PRIVILEGE_ACCESS_REFERENCE_COUNTER, 0},
 };

@@ -50,13 +50,13 @@ static bool put(struct conform_target *t, struct conform_channel *channel, uint1
 		uint32_t sints;
 		if (ring_flush(&channel->out))
 			(void)conform_channel_signal(t, channel);
+		(void)winhv_events_take(t->hv, 0, VMBUS_SINT, channel->relid / 64);
 		status = ring_writer_want(&channel->out, &header);
 		if (status == RING_OK)
 			continue;
 		if (status != RING_FULL || conform_now(t) >= deadline)
 			break;
 		(void)winhv_wait(t->hv, 0, CONFORM_PATIENCE, &sints);
-		(void)winhv_events_take(t->hv, 0, VMBUS_SINT, channel->relid / 64);
 	}
 	return status == RING_OK || conform_no(t, "the ring is %s", ring_status_name(status));
 }

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * hvconform: judges a host by the rules of the contract, and says by what evidence.
+ * hvconform: judges a host or a guest by the rules of the contract, and says by what evidence.
  *
- *	hvconform.c		 options, commands, the progress line
+ *	hvconform.c		 options, commands, the table of targets, the progress line
  *	  rules.h		 the rules, from protocol/
  *	  conform_areas.h	 the tests
- *	  run_linux.h		 one process for each test -- target_loopback_linux.h
- *	  report_linux.h	 text, TAP, JUnit, HTML, JSON; compare
+ *	  run_linux.h		 what a run is; run_loopback_linux.c, run_vm_linux.c: targets
+ *	  report_linux.h	 text, TAP, JUnit, HTML, JSON; compare, resume
  */
 #include "packaging/version.h"
 #include "tests/conformance/conform_areas.h"
+#include "tests/conformance/conform_list.h"
+#include "tests/conformance/guest_areas.h"
+#include "tests/conformance/image_iso_linux.h"
+#include "tests/conformance/linux/areas.h"
 #include "tests/conformance/report_linux.h"
 #include "tests/conformance/rules.h"
 #include "tests/conformance/runner_checks.h"
 
-#include <fnmatch.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
@@ -25,33 +28,81 @@
 #define PATTERNS_MAX 64
 
 static const char usage[] =
-	"usage: hvconform list [PATTERN...]          tests, by area; of these rules\n"
+	"usage: hvconform list [--host | --guest] [PATTERN...]  tests of a side, of these rules\n"
 	"       hvconform show RULE [RESULT.json...] text, tests and results of a rule\n"
 	"       hvconform run --host HOST [options]  run the tests of the host's side\n"
+	"       hvconform run --guest GUEST [options] play the host against a guest\n"
 	"       hvconform compare A.json B.json      which verdicts differ\n"
+	"       hvconform image --iso FILE [options] a disk that boots the tests, for other hosts\n"
 	"\n"
 	"  --host loopback  a vmwp of its own, with a loopback partition\n"
+	"  --host kvm       a bare-metal image in a virtual machine of vmwp\n"
+	"  --host qemu      the same image in one of QEMU's, with its vmbus-bridge\n"
+	"  --guest library  the guest library of this project, in processes of this program\n"
+	"  --guest linux    Linux as it is, in a virtual machine of this program\n"
+	"  --kernel FILE    that Linux\n"
+	"  --initrd FILE    its initramfs; tests/conformance/linux/guest makes one\n"
 	"  --vmwp PROGRAM   that vmwp (default: beside hvconform)\n"
+	"  --qemu PROGRAM   that QEMU (default: qemu-system-x86_64)\n"
+	"  --image FILE     that image (default: conform.elf of the build)\n"
 	"  --only PATTERN   rules such as R-HCALL-002 or 'R-RING-*'; again for more\n"
+	"  --timeout S      a test that takes longer than S seconds has died (default 20)\n"
+	"  --resume FILE    --json FILE, and what is in it already is not run again\n"
 	"  --tap            TAP on standard output, in place of the text\n"
 	"  --junit FILE     JUnit XML\n"
 	"  --html FILE      a page for people\n"
-	"  --json FILE      for compare and show\n"
+	"  --json FILE      for compare, show and --resume; written as results come\n"
 	"  --verbose        each test as it ends, and why tests were skipped\n"
 	"  --self-check     instead of tests, ones that misbehave, to judge this program\n"
 	"  --help, --version\n"
 	"\n"
 	"status: 0 no test failed, or nothing differs; 1 a test failed, or something differs;\n"
-	"        2 wrong usage; 3 the tests could not be run\n"
+	"        2 wrong usage; 3 the tests could not be run, or not to their end\n"
 	"\n"
 	"example: hvconform run --host loopback --only 'R-GPADL-*' --json results.json\n";
 
 struct options {
-	const char *host, *vmwp, *junit, *html, *json;
+	const char *host, *vmwp, *qemu, *image, *junit, *html, *json, *timeout;
+	const char *guest, *kernel, *initrd;
 	const char *only[PATTERNS_MAX];
 	size_t only_count;
-	bool is_tap, is_verbose, is_self_check;
+	bool is_resumed, is_tap, is_verbose, is_self_check;
 };
+
+/* Whom --host NAME or --guest NAME means, and what is run against it. */
+struct target {
+	const char *name;
+	int (*run)(const struct run_config *config, struct run *run);
+	bool needs_vmwp;
+	const struct conform_area *areas;
+	const size_t *area_count;
+	const struct conform_area *checks; /* --self-check; one area, or NULL */
+};
+
+static const struct target targets[] = {
+	{"loopback", run_loopback, true, conform_host_areas, &conform_host_area_count,
+		&runner_checks},
+	{"kvm", run_kvm, true, conform_host_areas, &conform_host_area_count, &conform_image_checks},
+	{"qemu", run_qemu, false, conform_host_areas, &conform_host_area_count,
+		&conform_image_checks},
+};
+
+static const struct target guests[] = {
+	{"library", run_library, false, conform_guest_areas, &conform_guest_area_count, NULL},
+	{"linux", run_linux_guest, false, conform_linux_areas, &conform_linux_area_count, NULL},
+};
+
+/* All areas, for list and show. */
+static const struct area_set {
+	const struct conform_area *areas;
+	const size_t *count;
+	const char *side; /* the option of list that means it */
+} area_sets[] = {
+	{conform_host_areas, &conform_host_area_count, "--host"},
+	{conform_guest_areas, &conform_guest_area_count, "--guest"},
+	{conform_linux_areas, &conform_linux_area_count, "--guest"},
+};
+#define AREA_SETS (sizeof area_sets / sizeof area_sets[0])
 
 static int complain(const char *what, const char *detail)
 {
@@ -72,46 +123,69 @@ const struct conform_rule *conform_rule_find(const char *id)
 static bool matches(const char *rule, char *const *patterns, int count)
 {
 	for (int i = 0; i < count; i++)
-		if (fnmatch(patterns[i], rule, 0) == 0)
+		if (conform_matches(patterns[i], rule))
 			return true;
 	return count == 0;
+}
+
+static size_t list_area(const struct conform_area *area, char *const *patterns, int count)
+{
+	size_t tests = 0;
+
+	for (size_t i = 0; i < *area->count; i++) {
+		const struct conform_test *test = &area->tests[i];
+		const struct conform_rule *rule = conform_rule_find(test->rule);
+		if (!matches(test->rule, patterns, count))
+			continue;
+		tests++;
+		printf("%-11s %-12s %-10s %s\n", area->name, test->rule,
+			rule != NULL ? rule->level : "?", test->name);
+	}
+	return tests;
 }
 
 static int list(char *const *patterns, int count)
 {
 	size_t tests = 0;
+	const char *side = NULL;
 
-	for (size_t a = 0; a < conform_host_area_count; a++)
-		for (size_t i = 0; i < *conform_host_areas[a].count; i++) {
-			const struct conform_test *test = &conform_host_areas[a].tests[i];
-			const struct conform_rule *rule = conform_rule_find(test->rule);
-			if (!matches(test->rule, patterns, count))
-				continue;
-			tests++;
-			printf("%-11s %-12s %-10s %s\n", conform_host_areas[a].name, test->rule,
-				rule != NULL ? rule->level : "?", test->name);
-		}
+	if (count > 0 && (strcmp(patterns[0], "--host") == 0 || strcmp(patterns[0], "--guest") == 0)) {
+		side = *patterns++;
+		count--;
+	}
+	for (size_t s = 0; s < AREA_SETS; s++)
+		for (size_t a = 0; a < *area_sets[s].count; a++)
+			if (side == NULL || strcmp(side, area_sets[s].side) == 0)
+				tests += list_area(&area_sets[s].areas[a], patterns, count);
 	if (tests == 0)
 		return complain("no test has a rule that matches ", patterns[0]);
 	return 0;
 }
 
+static size_t show_area(const struct conform_area *area, const char *id)
+{
+	size_t tests = 0;
+
+	for (size_t i = 0; i < *area->count; i++)
+		if (strcmp(area->tests[i].rule, id) == 0) {
+			printf("  %s: %s\n", area->name, area->tests[i].name);
+			tests++;
+		}
+	return tests;
+}
+
 static int show(const char *id, char *const *files, int count)
 {
 	const struct conform_rule *rule = conform_rule_find(id);
-	unsigned tests = 0;
+	size_t tests = 0;
 
 	if (rule == NULL)
 		return complain("no rule is called ", id);
 	printf("%s (%s, %s, %s; %s)\n%s\n\ntests:\n", rule->id, rule->side, rule->level,
 		rule->versions, rule->place, rule->text);
-	for (size_t a = 0; a < conform_host_area_count; a++)
-		for (size_t i = 0; i < *conform_host_areas[a].count; i++)
-			if (strcmp(conform_host_areas[a].tests[i].rule, id) == 0) {
-				printf("  %s: %s\n", conform_host_areas[a].name,
-					conform_host_areas[a].tests[i].name);
-				tests++;
-			}
+	for (size_t s = 0; s < AREA_SETS; s++)
+		for (size_t a = 0; a < *area_sets[s].count; a++)
+			tests += show_area(&area_sets[s].areas[a], id);
 	if (tests == 0)
 		printf("  none here; tests/tools/rules --cited lists those of the tree\n");
 	if (count > 0)
@@ -125,24 +199,31 @@ static int show(const char *id, char *const *files, int count)
 /* ---- run ------------------------------------------------------------------------------------- */
 
 static bool is_terminal, is_verbose;
+static const char *results_file; /* written as results come; NULL: none */
+static double written_ms;
 
-static void on_begin(const struct run *run, size_t total, const struct conform_test *test)
+#define WRITE_EVERY_MS 200
+
+static void on_begin(const struct run *run, const struct conform_test *test)
 {
 	if (is_terminal)
-		fprintf(stderr, "\r\033[K[%zu/%zu] %s %s", run->count + 1, total, test->rule,
+		fprintf(stderr, "\r\033[K[%zu/%zu] %s %s", run->count + 1, run->total, test->rule,
 			test->name);
 }
 
-static void on_result(const struct run *run, size_t total)
+static void on_result(const struct run *run)
 {
 	const struct run_result *result = &run->results[run->count - 1];
 
-	(void)total;
 	if (is_terminal)
 		fprintf(stderr, "\r\033[K");
 	if (is_verbose)
 		fprintf(stderr, "%-8s %-12s %s (%.1f ms)\n", run_outcome_name(result->outcome),
 			result->test->rule, result->test->name, result->ms);
+	if (results_file != NULL && run_now_ms() - written_ms >= WRITE_EVERY_MS) {
+		(void)report_json(run, results_file, false);
+		written_ms = run_now_ms();
+	}
 }
 
 static const char *vmwp_beside(char path[PATH_MAX])
@@ -173,48 +254,153 @@ static int write_reports(const struct options *options, const struct run *run)
 	if (options->html != NULL)
 		result |= report_html(run, options->html);
 	if (options->json != NULL)
-		result |= report_json(run, options->json);
+		result |= report_json(run, options->json, run->count == run->total);
 	return result;
 }
 
-static int run_tests(const struct options *options)
+static const struct target *target_find(const struct target *table, size_t count, const char *name)
 {
-	char path[PATH_MAX];
-	struct run run;
-	const struct run_config config = {
-		.vmwp = options->vmwp != NULL ? options->vmwp : vmwp_beside(path),
-		.patterns = options->only,
-		.pattern_count = options->only_count,
-		.areas = options->is_self_check ? &runner_checks : conform_host_areas,
-		.area_count = options->is_self_check ? 1 : conform_host_area_count,
-		.on_begin = on_begin,
-		.on_result = on_result,
-	};
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
 
-	if (access(config.vmwp, X_OK) != 0) {
-		fprintf(stderr, "hvconform: %s cannot be run: give --vmwp PROGRAM\n", config.vmwp);
+/* Run what is left, and report all. */
+static int run_target(
+	const struct options *options, const struct target *target, const struct run_config *config)
+{
+	struct run run;
+
+	if (run_begin(config, &run) != 0)
 		return 3;
-	}
-	if (run_selected(&config) == 0)
+	if (run.total == 0) {
+		run_free(&run);
 		return complain("--only: no test has a rule that matches ", options->only[0]);
+	}
+	if (options->is_resumed && report_resume(options->json, config, &run) != 0) {
+		run_free(&run);
+		return 2;
+	}
 	is_terminal = isatty(STDERR_FILENO) && !options->is_verbose;
 	is_verbose = options->is_verbose;
-	const int result = run_loopback(&config, &run);
-	const int written = write_reports(options, &run);
+	results_file = options->json != NULL && strcmp(options->json, "-") != 0 ? options->json
+										: NULL;
+	run_stop_by_signals();
+	const double began = run_now_ms();
+	const int result = run.count < run.total ? target->run(config, &run) : 0;
+	run.seconds += (run_now_ms() - began) / 1e3;
+	run_end(config, &run);
+	const int written = run.count > 0 ? write_reports(options, &run) : 0;
 	const size_t failed = run.totals[RUN_FAILED] + run.totals[RUN_DIED];
+	const bool is_whole = run.count == run.total;
+	if (run_is_stopped() && !is_whole)
+		fprintf(stderr, "hvconform: stopped after %zu of %zu tests%s\n", run.count,
+			run.total,
+			options->json != NULL ? "; --resume FILE goes on from here" : "");
 	run_free(&run);
-	if (result != 0 || written != 0)
+	if (result != 0 || written != 0 || !is_whole)
 		return 3;
 	return failed > 0;
 }
 
+static int run_tests(const struct options *options, const struct target *target)
+{
+	char path[PATH_MAX];
+	char *end = NULL;
+	const unsigned long limit_s = options->timeout != NULL ? strtoul(options->timeout, &end, 10)
+							       : RUN_LIMIT_MS / 1000;
+	const struct run_config config = {
+		.target = target->name,
+		.is_self_check = options->is_self_check,
+		.vmwp = options->vmwp != NULL ? options->vmwp : vmwp_beside(path),
+		.image = options->image,
+		.kernel = options->kernel,
+		.initrd = options->initrd,
+		.qemu = options->qemu != NULL ? options->qemu : "qemu-system-x86_64",
+		.limit_ms = (unsigned)limit_s * 1000,
+		.patterns = options->only,
+		.pattern_count = options->only_count,
+		.areas = options->is_self_check ? target->checks : target->areas,
+		.area_count = options->is_self_check ? 1 : *target->area_count,
+		.on_begin = on_begin,
+		.on_result = on_result,
+	};
+
+	if (limit_s < 1 || limit_s > 3600 || (end != NULL && *end != '\0'))
+		return complain("--timeout: give 1 to 3600 seconds, not ", options->timeout);
+	if (target->run == run_linux_guest && (options->kernel == NULL || options->initrd == NULL))
+		return complain("--guest linux: give --kernel and --initrd; "
+				"tests/conformance/linux/guest makes both",
+			"");
+	if (options->is_self_check && target->checks == NULL)
+		return complain("--self-check: there is none for ", target->name);
+	if (target->needs_vmwp && access(config.vmwp, X_OK) != 0) {
+		fprintf(stderr, "hvconform: %s cannot be run: give --vmwp PROGRAM\n", config.vmwp);
+		return 3;
+	}
+	return run_target(options, target, &config);
+}
+
+static int run_chosen(const struct options *options)
+{
+	const struct target *target;
+
+	if (options->host != NULL && options->guest != NULL)
+		return complain("run: give --host or --guest, not both", "");
+	if (options->guest != NULL) {
+		target = target_find(guests, sizeof guests / sizeof guests[0], options->guest);
+		if (target == NULL)
+			return complain("--guest: library or linux, not ", options->guest);
+	} else if (options->host != NULL) {
+		target = target_find(targets, sizeof targets / sizeof targets[0], options->host);
+		if (target == NULL)
+			return complain("--host: loopback, kvm or qemu, not ", options->host);
+	} else {
+		return complain(
+			"run: which host? Give --host loopback, kvm or qemu, or --guest library or linux", "");
+	}
+	if (target->run == run_linux_guest && (options->kernel == NULL || options->initrd == NULL))
+		return complain("--guest linux: give --kernel and --initrd; "
+				"tests/conformance/linux/guest makes both",
+			"");
+	if (options->is_self_check && target->checks == NULL)
+		return complain("--self-check: not with ", target->name);
+	return run_tests(options, target);
+}
+
 static int run_parse(int argc, char **argv)
 {
-	enum { HOST, VMWP, ONLY, TAP, JUNIT, HTML, JSON, VERBOSE, SELF, HELP };
+	enum {
+		HOST,
+		GUEST,
+		KERNEL,
+		INITRD,
+		VMWP,
+		QEMU,
+		IMAGE,
+		ONLY,
+		TIMEOUT,
+		RESUME,
+		TAP,
+		JUNIT,
+		HTML,
+		JSON,
+		VERBOSE,
+		SELF,
+		HELP
+	};
 	static const struct option known[] = {
 		{"host", required_argument, NULL, HOST},
+		{"guest", required_argument, NULL, GUEST},
+		{"kernel", required_argument, NULL, KERNEL},
+		{"initrd", required_argument, NULL, INITRD},
 		{"vmwp", required_argument, NULL, VMWP},
+		{"qemu", required_argument, NULL, QEMU},
+		{"image", required_argument, NULL, IMAGE},
 		{"only", required_argument, NULL, ONLY},
+		{"timeout", required_argument, NULL, TIMEOUT},
+		{"resume", required_argument, NULL, RESUME},
 		{"tap", no_argument, NULL, TAP},
 		{"junit", required_argument, NULL, JUNIT},
 		{"html", required_argument, NULL, HTML},
@@ -232,6 +418,15 @@ static int run_parse(int argc, char **argv)
 		case HOST:
 			options.host = optarg;
 			break;
+		case GUEST:
+			options.guest = optarg;
+			break;
+		case KERNEL:
+			options.kernel = optarg;
+			break;
+		case INITRD:
+			options.initrd = optarg;
+			break;
 		case VMWP:
 			options.vmwp = optarg;
 			break;
@@ -239,6 +434,19 @@ static int run_parse(int argc, char **argv)
 			if (options.only_count == PATTERNS_MAX)
 				return complain("--only was given too often", "");
 			options.only[options.only_count++] = optarg;
+			break;
+		case QEMU:
+			options.qemu = optarg;
+			break;
+		case IMAGE:
+			options.image = optarg;
+			break;
+		case TIMEOUT:
+			options.timeout = optarg;
+			break;
+		case RESUME:
+			options.is_resumed = true;
+			options.json = optarg;
 			break;
 		case TAP:
 			options.is_tap = true;
@@ -269,11 +477,7 @@ static int run_parse(int argc, char **argv)
 	}
 	if (optind < argc)
 		return complain(argv[optind], " is too much");
-	if (options.host == NULL)
-		return complain("run: which host? Give --host loopback", "");
-	if (strcmp(options.host, "loopback") != 0)
-		return complain("--host: the only host is loopback, not ", options.host);
-	return run_tests(&options);
+	return run_chosen(&options);
 }
 
 int main(int argc, char **argv)
@@ -299,6 +503,8 @@ int main(int argc, char **argv)
 		return report_compare(argv[2], argv[3]);
 	if (strcmp(command, "compare") == 0)
 		return complain("compare: give two JSON files", "");
+	if (strcmp(command, "image") == 0)
+		return image_iso(argc - 1, argv + 1);
 	if (strcmp(command, "run") == 0)
 		return run_parse(argc - 1, argv + 1);
 	return complain(

@@ -4,40 +4,75 @@
 #include "tests/conformance/report_linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-int report_json(const struct run *run, const char *path)
+static json_t *result_pack(const struct run_result *result)
+{
+	/* Evidence may quote a hostile host: what is not UTF-8 is replaced as a whole. */
+	json_t *evidence = json_string(result->evidence);
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:f}", "rule", result->test->rule, "name",
+		result->test->name, "area", result->area, "verdict",
+		run_outcome_name(result->outcome), "evidence",
+		evidence != NULL ? evidence : json_string("(not UTF-8)"), "ms", result->ms);
+}
+
+/* Beside the file, then in its place. Only a regular file is replaced; others are written to. */
+static int replace(const json_t *root, const char *path, size_t flags)
+{
+	char next[PATH_MAX];
+	struct stat status;
+
+	if (strcmp(path, "-") == 0)
+		return json_dumpf(root, stdout, flags) == 0 && putchar('\n') != EOF ? 0 : -1;
+	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		return json_dump_file(root, path, flags);
+	if (snprintf(next, sizeof next, "%s.XXXXXX", path) >= (int)sizeof next)
+		return -1;
+	const int fd = mkostemp(next, O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	const mode_t mask = umask(0);
+	(void)umask(mask);
+	FILE *file = fdopen(fd, "w");
+	if (file == NULL) {
+		close(fd);
+		unlink(next);
+		return -1;
+	}
+	const bool is_bad = json_dumpf(root, file, flags) != 0 || fchmod(fd, 0666 & ~mask) != 0;
+	if (fclose(file) == 0 && !is_bad && rename(next, path) == 0)
+		return 0;
+	unlink(next);
+	return -1;
+}
+
+int report_json(const struct run *run, const char *path, bool is_complete)
 {
 	json_t *tests = json_array();
 
-	for (size_t i = 0; i < run->count; i++) {
-		const struct run_result *result = &run->results[i];
-		/* Evidence may quote a hostile host: "s%" refuses what is not UTF-8, so that it is
-		 * replaced as a whole. */
-		json_t *evidence = json_string(result->evidence);
-		json_array_append_new(tests,
-			json_pack("{s:s, s:s, s:s, s:s, s:o, s:f}", "rule", result->test->rule,
-				"name", result->test->name, "area", result->area, "verdict",
-				run_outcome_name(result->outcome), "evidence",
-				evidence != NULL ? evidence : json_string("(not UTF-8)"), "ms",
-				result->ms));
-	}
-	json_t *root = json_pack("{s:s, s:s, s:s, s:f, s:I, s:{s:I, s:I, s:I, s:I}, s:o}",
+	for (size_t i = 0; i < run->count; i++)
+		json_array_append_new(tests, result_pack(&run->results[i]));
+	json_t *root = json_pack("{s:s, s:s, s:s, s:f, s:I, s:b, s:{s:I, s:I, s:I, s:I}, s:o}",
 		"program", viridian_version, "target", run->target, "host", run->host, "seconds",
-		run->seconds, "hosts", (json_int_t)run->hosts, "totals", "passed",
-		(json_int_t)run->totals[RUN_PASSED], "failed", (json_int_t)run->totals[RUN_FAILED],
-		"died", (json_int_t)run->totals[RUN_DIED], "skipped",
-		(json_int_t)run->totals[RUN_SKIPPED], "tests", tests);
-	const size_t flags = JSON_INDENT(1) | JSON_REAL_PRECISION(6);
-	const int result = strcmp(path, "-") == 0 ? json_dumpf(root, stdout, flags)
-						  : json_dump_file(root, path, flags);
+		run->seconds, "hosts", (json_int_t)run->hosts, "complete", is_complete, "totals",
+		"passed", (json_int_t)run->totals[RUN_PASSED], "failed",
+		(json_int_t)run->totals[RUN_FAILED], "died", (json_int_t)run->totals[RUN_DIED],
+		"skipped", (json_int_t)run->totals[RUN_SKIPPED], "tests", tests);
+	const int result = replace(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	json_decref(root);
-	if (result == 0)
-		return strcmp(path, "-") == 0 && putchar('\n') == EOF ? -1 : 0;
-	fprintf(stderr,
-		"hvconform: %s: could not be written; give a file in a folder to write in\n", path);
-	return -1;
+	if (result != 0)
+		fprintf(stderr,
+			"hvconform: %s: could not be written; give a file in a folder to write "
+			"in\n",
+			path);
+	return result;
 }
 
 /* The list of tests of a file; *root keeps it alive. */
@@ -125,6 +160,59 @@ int report_of_rule(const char *path, const char *rule)
 	json_array_foreach(tests, i, test) if (strcmp(text(test, "rule"), rule) == 0) printf(
 		"  %-10s %-8s %s%s%s\n", text(root, "target"), text(test, "verdict"),
 		text(test, "name"), text(test, "evidence")[0] ? ": " : "", text(test, "evidence"));
+	json_decref(root);
+	return 0;
+}
+
+/* ---- going on with a run --------------------------------------------------------------------- */
+
+static void restore(const json_t *from, const struct run_config *config, struct run *run)
+{
+	const char *verdict = text(from, "verdict");
+	struct run_result result = {.ms = json_real_value(json_object_get(from, "ms"))};
+
+	while (result.outcome < RUN_DIED && strcmp(run_outcome_name(result.outcome), verdict) != 0)
+		result.outcome++;
+	if (strcmp(run_outcome_name(result.outcome), verdict) != 0)
+		return;
+	snprintf(result.evidence, sizeof result.evidence, "%s", text(from, "evidence"));
+	for (size_t a = 0; a < config->area_count; a++)
+		for (size_t i = 0; i < *config->areas[a].count; i++) {
+			result.area = config->areas[a].name;
+			result.test = &config->areas[a].tests[i];
+			if (strcmp(result.test->rule, text(from, "rule")) == 0 &&
+				strcmp(result.test->name, text(from, "name")) == 0 &&
+				run_wants(config, run, result.test)) {
+				run_restore(run, &result);
+				return;
+			}
+		}
+}
+
+int report_resume(const char *path, const struct run_config *config, struct run *run)
+{
+	json_t *root, *test;
+	size_t i;
+
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return 0;
+	json_t *tests = load(path, &root);
+	if (tests == NULL)
+		return -1;
+	if (strcmp(text(root, "target"), run->target) != 0) {
+		fprintf(stderr,
+			"hvconform: %s: its target is \"%s\", not %s; give another --resume\n",
+			path, text(root, "target"), run->target);
+		json_decref(root);
+		return -1;
+	}
+	json_array_foreach(tests, i, test)
+	{
+		restore(test, config, run);
+	}
+	snprintf(run->host, sizeof run->host, "%s", text(root, "host"));
+	run->seconds = json_real_value(json_object_get(root, "seconds"));
+	run->hosts = (unsigned)json_integer_value(json_object_get(root, "hosts"));
 	json_decref(root);
 	return 0;
 }

@@ -49,12 +49,16 @@ static size_t area_count(const struct run *run, size_t at, size_t counts[RUN_DIE
 void report_text(const struct run *run, FILE *out)
 {
 	size_t counts[RUN_DIED + 1];
+	int width = 12;
 
-	fprintf(out, "%-12s %6s %6s %7s\n", "area", "passed", "failed", "skipped");
+	for (size_t i = 0; i < run->count; i++)
+		if ((int)strlen(run->results[i].area) > width)
+			width = (int)strlen(run->results[i].area);
+	fprintf(out, "%-*s %6s %6s %7s\n", width, "area", "passed", "failed", "skipped");
 	for (size_t at = 0; at < run->count;) {
 		const char *area = run->results[at].area;
 		at = area_count(run, at, counts);
-		fprintf(out, "%-12s %6zu %6zu %7zu\n", area, counts[RUN_PASSED],
+		fprintf(out, "%-*s %6zu %6zu %7zu\n", width, area, counts[RUN_PASSED],
 			counts[RUN_FAILED] + counts[RUN_DIED], counts[RUN_SKIPPED]);
 	}
 	for (size_t i = 0; i < run->count; i++) {

@@ -19,7 +19,13 @@ void report_skips(const struct run *run, FILE *out);
 int report_tap(const struct run *run, const char *path);
 int report_junit(const struct run *run, const char *path);
 int report_html(const struct run *run, const char *path);
-int report_json(const struct run *run, const char *path);
+/* At once: who reads the file finds the old or the new. */
+int report_json(const struct run *run, const char *path, bool is_complete);
+/*
+ * Give `run` the results that such a file has of this target and these tests. A file that is not
+ * there has none. 0, or -1 with a line on standard error.
+ */
+int report_resume(const char *path, const struct run_config *config, struct run *run);
 
 /* Print each test whose verdict differs. 0 the same, 1 different, 2 a file cannot be read. */
 int report_compare(const char *a, const char *b);

@@ -1,29 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Running tests, one process for each. See run_linux.h. */
+/* Which tests a run has, and what came of them. See run_linux.h. */
 #include "tests/conformance/run_linux.h"
 
-#include "tests/conformance/target_loopback_linux.h"
+#include "tests/conformance/conform_list.h"
 
-#include <errno.h>
-#include <fnmatch.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-#define TEST_LIMIT_MS 20000
-
-/* What a test's process writes when it ends by itself. */
-struct report {
-	enum conform_verdict verdict;
-	char evidence[CONFORM_EVIDENCE_BYTES];
-};
 
 const char *run_outcome_name(enum run_outcome outcome)
 {
@@ -31,7 +16,7 @@ const char *run_outcome_name(enum run_outcome outcome)
 	return names[outcome];
 }
 
-static double now_ms(void)
+double run_now_ms(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -43,150 +28,119 @@ static bool is_selected(const struct run_config *config, const struct conform_te
 	if (config->pattern_count == 0)
 		return true;
 	for (size_t i = 0; i < config->pattern_count; i++)
-		if (fnmatch(config->patterns[i], test->rule, 0) == 0)
+		if (conform_matches(config->patterns[i], test->rule))
 			return true;
 	return false;
 }
 
-size_t run_selected(const struct run_config *config)
+int run_begin(const struct run_config *config, struct run *run)
 {
-	size_t count = 0;
-
+	*run = (struct run){.target = config->target};
 	for (size_t a = 0; a < config->area_count; a++)
 		for (size_t i = 0; i < *config->areas[a].count; i++)
-			count += is_selected(config, &config->areas[a].tests[i]);
-	return count;
+			run->total += is_selected(config, &config->areas[a].tests[i]);
+	run->results = calloc(run->total + 1, sizeof *run->results);
+	if (run->results != NULL)
+		return 0;
+	perror("hvconform");
+	return -1;
 }
 
-static void test_child(const struct loopback_host *host, const struct conform_test *test, int fd)
+static struct run_result *find(const struct run *run, const struct conform_test *test)
 {
-	static struct conform_target target;
-	struct report report = {0};
-	const struct rlimit none = {0};
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setrlimit(RLIMIT_CORE, &none);
-	report.verdict = loopback_guest_run(host, test, &target);
-	memcpy(report.evidence, target.evidence, sizeof report.evidence);
-	_exit(write(fd, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
+	for (size_t i = 0; i < run->count; i++)
+		if (run->results[i].test == test)
+			return &run->results[i];
+	return NULL;
 }
 
-/* Wait for the report of the child, or its end, or the deadline. */
-static void collect(pid_t pid, int fd, struct run_result *result)
+void run_end(const struct run_config *config, struct run *run)
 {
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	struct report report;
-	int status;
+	struct run_result *sorted = calloc(run->total + 1, sizeof *sorted);
+	size_t count = 0;
 
-	if (poll(&wait, 1, TEST_LIMIT_MS) == 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		result->outcome = RUN_FAILED;
-		snprintf(result->evidence, sizeof result->evidence,
-			"the test did not end within %d s", TEST_LIMIT_MS / 1000);
+	if (sorted == NULL)
 		return;
-	}
-	const ssize_t got = read(fd, &report, sizeof report);
-	waitpid(pid, &status, 0);
-	if (got == (ssize_t)sizeof report) {
-		static const enum run_outcome outcomes[] = {RUN_PASSED, RUN_FAILED, RUN_SKIPPED};
-		result->outcome = outcomes[report.verdict];
-		memcpy(result->evidence, report.evidence, sizeof result->evidence);
-		return;
-	}
-	result->outcome = RUN_FAILED;
-	snprintf(result->evidence, sizeof result->evidence, "the test itself ended: %s",
-		WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it left without a verdict");
-}
-
-static int run_one(struct loopback_host *host, struct run_result *result)
-{
-	int fds[2];
-
-	fflush(NULL);
-	if (pipe(fds) != 0) {
-		perror("hvconform: pipe");
-		return -1;
-	}
-	const pid_t pid = fork();
-	if (pid == 0) {
-		close(fds[0]);
-		test_child(host, result->test, fds[1]);
-	}
-	close(fds[1]);
-	if (pid < 0)
-		perror("hvconform: fork");
-	else
-		collect(pid, fds[0], result);
-	close(fds[0]);
-	return pid < 0 ? -1 : 0;
-}
-
-/* How is the host? What is wrong with it, the test has done. */
-static void charge(struct loopback_host *host, struct run_result *result)
-{
-	char how[CONFORM_EVIDENCE_BYTES];
-	const enum loopback_health health = loopback_host_probe(host, how, sizeof how);
-
-	if (health == LOOPBACK_WELL)
-		return;
-	result->outcome = health == LOOPBACK_LEAKS ? RUN_FAILED : RUN_DIED;
-	memcpy(result->evidence, how, sizeof result->evidence);
-}
-
-static int run_all(
-	const struct run_config *config, struct loopback_host *host, struct run *run, size_t total)
-{
-	for (size_t a = 0; a < config->area_count; a++) {
-		const struct conform_area *area = &config->areas[a];
-		for (size_t i = 0; i < *area->count; i++) {
-			if (!is_selected(config, &area->tests[i]))
-				continue;
-			struct run_result *result = &run->results[run->count];
-			*result = (struct run_result){.area = area->name, .test = &area->tests[i]};
-			if (config->on_begin != NULL)
-				config->on_begin(run, total, result->test);
-			if (host->pid == 0) {
-				if (loopback_host_start(host) != 0)
-					return -1;
-				run->hosts++;
-			}
-			const double began = now_ms();
-			if (run_one(host, result) != 0)
-				return -1;
-			charge(host, result);
-			result->ms = now_ms() - began;
-			run->totals[result->outcome]++;
-			run->count++;
-			if (config->on_result != NULL)
-				config->on_result(run, total);
+	for (size_t a = 0; a < config->area_count; a++)
+		for (size_t i = 0; i < *config->areas[a].count; i++) {
+			const struct run_result *result = find(run, &config->areas[a].tests[i]);
+			if (result != NULL)
+				sorted[count++] = *result;
 		}
-	}
-	return 0;
-}
-
-int run_loopback(const struct run_config *config, struct run *run)
-{
-	const size_t total = run_selected(config);
-	const double began = now_ms();
-	struct loopback_host host;
-
-	*run = (struct run){.target = "loopback", .host = loopback_host_options};
-	run->results = calloc(total + 1, sizeof *run->results);
-	if (run->results == NULL) {
-		perror("hvconform");
-		return -1;
-	}
-	if (loopback_host_prepare(&host, config->vmwp) != 0)
-		return -1;
-	const int result = run_all(config, &host, run, total);
-	loopback_host_remove(&host);
-	run->seconds = (now_ms() - began) / 1e3;
-	return result;
+	free(run->results);
+	run->results = sorted;
+	run->count = count;
 }
 
 void run_free(struct run *run)
 {
 	free(run->results);
 	run->results = NULL;
+}
+
+bool run_wants(
+	const struct run_config *config, const struct run *run, const struct conform_test *test)
+{
+	return is_selected(config, test) && find(run, test) == NULL;
+}
+
+void run_begins(
+	const struct run_config *config, const struct run *run, const struct conform_test *test)
+{
+	if (config->on_begin != NULL)
+		config->on_begin(run, test);
+}
+
+void run_restore(struct run *run, const struct run_result *result)
+{
+	if (run->count == run->total || find(run, result->test) != NULL)
+		return;
+	run->results[run->count++] = *result;
+	run->totals[result->outcome]++;
+}
+
+void run_amend(struct run *run, const struct conform_test *test, enum run_outcome outcome,
+	const char *evidence)
+{
+	struct run_result *result = find(run, test);
+
+	if (result == NULL)
+		return;
+	run->totals[result->outcome]--;
+	run->totals[outcome]++;
+	result->outcome = outcome;
+	snprintf(result->evidence, sizeof result->evidence, "%s", evidence);
+}
+
+void run_add(const struct run_config *config, struct run *run, const struct run_result *result)
+{
+	const size_t before = run->count;
+
+	run_restore(run, result);
+	if (run->count > before && config->on_result != NULL)
+		config->on_result(run);
+}
+
+/* ---- stopping -------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t is_stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	is_stopped = 1;
+}
+
+void run_stop_by_signals(void)
+{
+	/* No SA_RESTART: a target that waits looks at once. */
+	const struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool run_is_stopped(void)
+{
+	return is_stopped != 0;
 }

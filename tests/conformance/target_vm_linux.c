@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A virtual machine as a process. See target_vm_linux.h. */
+#include "tests/conformance/target_vm_linux.h"
+
+#include "tests/conformance/run_linux.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOG_LINES_PRINTED 4u
+
+int vm_prepare(struct vm *vm)
+{
+	const char *folder = getenv("TMPDIR");
+
+	*vm = (struct vm){.fd = -1};
+	snprintf(vm->folder, sizeof vm->folder, "%.60s/hvconform.XXXXXX",
+		folder != NULL ? folder : "/tmp");
+	if (mkdtemp(vm->folder) == NULL) {
+		fprintf(stderr, "hvconform: %s: %s; set TMPDIR to a folder to write in\n",
+			vm->folder, strerror(errno));
+		return -1;
+	}
+	snprintf(vm->log, sizeof vm->log, "%s/log", vm->folder);
+	return 0;
+}
+
+static void become_host(const struct vm *vm, int output, char *const arguments[])
+{
+	const int log = open(vm->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	/* A terminal's Ctrl-C is for hvconform alone. */
+	(void)setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (log < 0 || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
+		dup2(output, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+		_exit(127);
+	execvp(arguments[0], arguments);
+	fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
+	_exit(127);
+}
+
+int vm_start(struct vm *vm, char *const arguments[])
+{
+	int fds[2];
+
+	fflush(NULL);
+	vm->used = 0;
+	vm->last[0] = '\0';
+	if (pipe2(fds, O_CLOEXEC) != 0) {
+		perror("hvconform: pipe");
+		return -1;
+	}
+	vm->pid = fork();
+	if (vm->pid == 0)
+		become_host(vm, fds[1], arguments);
+	close(fds[1]);
+	if (vm->pid < 0) {
+		perror("hvconform: fork");
+		vm->pid = 0;
+		close(fds[0]);
+		return -1;
+	}
+	vm->fd = fds[0];
+	return 0;
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+/* The first line of the buffer, if there is one, or if it must be one by now. */
+static bool line_take(struct vm *vm, bool is_over, char line[VM_LINE_BYTES])
+{
+	const char *end = memchr(vm->buffer, '\n', vm->used);
+	size_t length = end != NULL ? (size_t)(end - vm->buffer) : vm->used;
+
+	if (end == NULL && vm->used < sizeof vm->buffer && !(is_over && vm->used > 0))
+		return false;
+	const size_t taken = end != NULL ? length + 1 : length;
+	if (length >= VM_LINE_BYTES)
+		length = VM_LINE_BYTES - 1;
+	memcpy(line, vm->buffer, length);
+	memmove(vm->buffer, vm->buffer + taken, vm->used - taken);
+	vm->used -= taken;
+	if (length > 0 && line[length - 1] == '\r')
+		length--;
+	line[length] = '\0';
+	for (char *at = line; *at; at++)
+		if ((unsigned char)*at < 0x20 || (unsigned char)*at > 0x7e)
+			*at = '?';
+	return true;
+}
+
+enum vm_event vm_line(struct vm *vm, unsigned limit_ms, char line[VM_LINE_BYTES])
+{
+	const double deadline = run_now_ms() + limit_ms;
+
+	while (!line_take(vm, false, line)) {
+		const double left = deadline - run_now_ms();
+		struct pollfd wait = {.fd = vm->fd, .events = POLLIN};
+		if (run_is_stopped())
+			return VM_STOPPED;
+		const int found = poll(&wait, 1, left > 0 ? (int)left + 1 : 0);
+		if (found == 0)
+			return VM_SILENT;
+		if (found < 0)
+			continue; /* a signal */
+		const ssize_t got = read(
+			vm->fd, vm->buffer + vm->used, sizeof vm->buffer - vm->used);
+		if (got > 0)
+			vm->used += (size_t)got;
+		else if (got == 0 || errno != EINTR)
+			return line_take(vm, true, line) ? VM_LINE : VM_OVER;
+	}
+	return VM_LINE;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* Of its log the last line that warns, or the last; the guest's if that is empty. */
+static void last_words(const struct vm *vm, char *line, size_t bytes)
+{
+	char *at = NULL;
+	size_t room = 0;
+	bool has_warned = false;
+	FILE *log = fopen(vm->log, "re");
+
+	snprintf(line, bytes, "%.*s", (int)bytes - 1, vm->last);
+	if (log == NULL)
+		return;
+	while (getline(&at, &room, log) > 0) {
+		const bool warns = strstr(at, "warning: ") != NULL || strstr(at, "error: ") != NULL;
+		at[strcspn(at, "\r\n")] = '\0';
+		if (at[0] != '\0' && (warns || !has_warned))
+			snprintf(line, bytes, "%.*s", (int)bytes - 1, at);
+		has_warned = has_warned || warns;
+	}
+	free(at);
+	fclose(log);
+}
+
+void vm_log_print(const struct vm *vm)
+{
+	char *line = NULL;
+	size_t room = 0;
+	FILE *log = fopen(vm->log, "re");
+
+	if (log == NULL)
+		return;
+	for (unsigned i = 0; i < LOG_LINES_PRINTED && getline(&line, &room, log) > 0; i++)
+		fprintf(stderr, "  | %s", line);
+	free(line);
+	fclose(log);
+}
+
+unsigned vm_descriptors(const struct vm *vm)
+{
+	char path[64];
+	unsigned count = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)vm->pid);
+	DIR *folder = opendir(path);
+	if (folder == NULL)
+		return 0;
+	while (readdir(folder) != NULL)
+		count++;
+	closedir(folder);
+	return count;
+}
+
+static bool ends_within(const struct vm *vm, unsigned limit_ms)
+{
+	siginfo_t info = {0};
+	const int fd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
+
+	if (fd >= 0) {
+		struct pollfd wait = {.fd = fd, .events = POLLIN};
+		(void)poll(&wait, 1, (int)limit_ms);
+		close(fd);
+	}
+	return waitid(P_PID, (id_t)vm->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
+void vm_end(struct vm *vm, unsigned limit_ms, char *how, size_t bytes)
+{
+	char words[160];
+	int status = 0;
+	const bool has_ended = ends_within(vm, limit_ms);
+
+	if (!has_ended)
+		kill(vm->pid, SIGKILL);
+	waitpid(vm->pid, &status, 0);
+	close(vm->fd);
+	vm->fd = -1;
+	vm->pid = 0;
+	last_words(vm, words, sizeof words);
+	if (!has_ended)
+		snprintf(how, bytes, "it was silent; its last line: %s", words);
+	else if (WIFSIGNALED(status))
+		snprintf(how, bytes, "the host died of signal %d (%s); its last line: %s",
+			WTERMSIG(status), strsignal(WTERMSIG(status)), words);
+	else
+		snprintf(how, bytes, "the machine ended with status %d; its last line: %s",
+			WEXITSTATUS(status), words);
+}
+
+void vm_remove(struct vm *vm)
+{
+	char how[256];
+
+	if (vm->pid != 0)
+		vm_end(vm, 0, how, sizeof how);
+	unlink(vm->log);
+	rmdir(vm->folder);
+}
