@@ -221,7 +221,7 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 
 # 4. Phony targets.
 .PHONY: all programs tests bare deps deps-once deps-lint run check check-system check-vtx conformance \
-	lint format fuzz bench bench-vm coverage install uninstall clean help
+	mutants lint format fuzz bench bench-vm coverage install uninstall clean help
 .PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
@@ -259,7 +259,7 @@ CHECK_SCRIPTS := $(if $(SAN),,tests/system/test_bad_input tests/system/test_bare
 	tests/system/test_daemon_devices \
 	tests/system/test_daemons tests/system/test_disk_10g tests/system/test_example \
 	tests/system/test_fcopy tests/system/test_image tests/system/test_kvm \
-	tests/system/test_kvp tests/system/test_packaging tests/system/test_readme \
+	tests/system/test_kvp tests/system/test_mutants tests/system/test_packaging tests/system/test_readme \
 	tests/system/test_vm tests/system/test_vss)
 check: programs tests bare ## all tests, one closing total
 	@B=$(B) SAN=$(SAN) CHECK_SCRIPTS="$(CHECK_SCRIPTS)" \
@@ -292,6 +292,10 @@ else
 	@$(if $(filter loopback,$(HOST)),,B=$(B) tests/system/rig/vm-host -c 2 -t 900) \
 		$(B)/bin/hvconform run --host $(HOST) $(if $(ONLY),--only '$(ONLY)')
 endif
+
+mutants: programs tests ## seeded defects of tests/mutants, each of which a test must see; ONLY='host-ring-*' JOBS= SAMPLE=
+	@B=$(BUILD) ONLY='$(ONLY)' $(if $(JOBS),JOBS='$(JOBS)') $(if $(SAMPLE),SAMPLE='$(SAMPLE)') \
+		tests/tools/run-mutants
 
 bench: programs ## hvbench: rings, doorbells, storage
 	@$(B)/bin/hvbench ring && $(B)/bin/hvbench doorbell && $(B)/bin/hvbench storage
