@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a guest puts into its rings, when it signals and when it waits: ring.md 3 to 6, packet.md. */
+/* What a guest puts into its rings, when it signals and when it waits: ring.md 3 to 6, packet.md.
+ */
 #include "tests/conformance/guest_ring.h"
 
 #include <string.h>
@@ -40,7 +41,8 @@ RING_TEST(wraps_everywhere)
 		host_serve(h, relid);
 		EXPECT(host_send(h, relid, PACKET_TYPE_INBAND, 0, 9, payload, sizeof payload),
 			"no room");
-		EXPECT(ring_peek(&h->guest[relid].in, &view) == RING_OK, "offset %u: no packet", at);
+		EXPECT(ring_peek(&h->guest[relid].in, &view) == RING_OK, "offset %u: no packet",
+			at);
 		EXPECT(memcmp(view.payload, payload, sizeof payload) == 0,
 			"offset %u: the payload is wrong", at);
 		ring_release(&h->guest[relid].in, &view);
@@ -367,7 +369,8 @@ static enum conform_verdict room_signals(struct conform_target *t, struct script
 
 RING_TEST(room_wished_for)
 {
-	static const uint32_t wishes[] = {512, 1016, 1024, 2040, 2048, 4088, 513, 1031, RING_SIZE - 1};
+	static const uint32_t wishes[] = {
+		512, 1016, 1024, 2040, 2048, 4088, 513, 1031, RING_SIZE - 1};
 
 	for (unsigned i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
 		if (room_signals(t, h, relid, wishes[i], 1, 1) != CONFORM_PASS)

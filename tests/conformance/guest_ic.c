@@ -85,7 +85,7 @@ static enum conform_verdict none_in_common(struct conform_target *t)
 
 	TRY(stage != NULL);
 	for (unsigned i = 0; i < 3; i++) {
-		const uint32_t bytes = i == 0   ? ic_negotiation(stage, unknown, 3, known, 1)
+		const uint32_t bytes = i == 0	? ic_negotiation(stage, unknown, 3, known, 1)
 				       : i == 1 ? ic_negotiation(stage, known, 1, unknown, 3)
 						: ic_negotiation(stage, unknown, 3, unknown, 3);
 		EXPECT(ic_say(h, stage, bytes) == 1, "case %u: no answer", i);
@@ -112,7 +112,8 @@ static enum conform_verdict bad_counts(struct conform_target *t)
 			rows[i][1]);
 		EXPECT(get32(stage->answer + IC_AT_BODY) == 0, "counts %u and %u: answer 0x%x",
 			rows[i][0], rows[i][1], get32(stage->answer + IC_AT_BODY));
-		EXPECT(stage->bytes <= (bytes + 7) / 8 * 8, "the answer has %u bytes", stage->bytes);
+		EXPECT(stage->bytes <= (bytes + 7) / 8 * 8, "the answer has %u bytes",
+			stage->bytes);
 	}
 	/* what failed leaves no agreement */
 	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1 && ic_status(stage) == FAIL_STATUS,
@@ -129,8 +130,8 @@ static enum conform_verdict any_time(struct conform_target *t)
 	TRY(stage != NULL);
 	TRY(beats(t, stage));
 	for (unsigned i = 0; i < 20; i++) {
-		EXPECT(ic_say(h, stage, ic_negotiation(stage, versions, 1, i % 2 ? old : versions,
-						1)) == 1,
+		EXPECT(ic_say(h, stage,
+			       ic_negotiation(stage, versions, 1, i % 2 ? old : versions, 1)) == 1,
 			"negotiation %u is not answered", i);
 		TRY(beats(t, stage));
 	}
@@ -209,8 +210,8 @@ static enum conform_verdict pipe_types(struct conform_target *t)
 
 static enum conform_verdict pipe_lengths(struct conform_target *t)
 {
-	static const uint32_t lengths[] = {0, 1, 19, 41, 48, 0xffff, 0x7fffffff, 0x80000000,
-		0xfffffff0, 0xffffffff};
+	static const uint32_t lengths[] = {
+		0, 1, 19, 41, 48, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};
 	struct scripted_host *h = scripted_host_of(t);
 	struct ic_stage *stage = agreed(t);
 
@@ -401,8 +402,8 @@ static enum conform_verdict rescinded(struct conform_target *t)
 
 static enum conform_verdict sequences(struct conform_target *t)
 {
-	static const uint64_t numbers[] = {0, 1, 0xffffffff, 1ull << 63, 7, 7, 3, UINT64_MAX - 1,
-		UINT64_MAX, 0};
+	static const uint64_t numbers[] = {
+		0, 1, 0xffffffff, 1ull << 63, 7, 7, 3, UINT64_MAX - 1, UINT64_MAX, 0};
 	struct scripted_host *h = scripted_host_of(t);
 	struct ic_stage *stage = agreed(t);
 
@@ -456,7 +457,10 @@ static enum conform_verdict no_state_at_1_0(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-#define ROW(rule, name, test) {rule, name, test, 0, 0, 0}
+#define ROW(rule, name, test)                                                                      \
+	{                                                                                          \
+		rule, name, test, 0, 0, 0                                                          \
+	}
 
 const struct conform_test guest_ic_tests[] = {
 	ROW("R-IC-003", "the answer has one pair, both from the host's lists", highest_common),
@@ -471,8 +475,7 @@ const struct conform_test guest_ic_tests[] = {
 	ROW("R-IC-010", "fewer than 28 bytes are dropped", too_short),
 	ROW("R-IC-030", "each other pipe type is dropped", pipe_types),
 	ROW("R-IC-031", "a pipe length that cannot be is dropped", pipe_lengths),
-	ROW("R-IC-040", "a body that is short, or longer than the message, is dropped",
-		body_sizes),
+	ROW("R-IC-040", "a body that is short, or longer than the message, is dropped", body_sizes),
 	ROW("R-IC-033", "only requests are answered, of all 256 values of the flags", flags),
 	ROW("R-IC-032", "unknown bits of the flags are ignored, and sent as 0", flags),
 	ROW("R-IC-008", "each other message type is answered by a failure", other_types),

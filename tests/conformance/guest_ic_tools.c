@@ -103,8 +103,8 @@ struct ic_stage *ic_stage_agreed(struct conform_target *t, struct ic_guest *ic,
 		return NULL;
 	if (ic_say(h, stage, ic_negotiation(stage, frameworks, 1, messages, 1)) != 1 ||
 		get16(stage->answer + IC_AT_BODY) != 1) {
-		conform_note(t, "versions %u.0 and %u.%u are not agreed on", framework, message,
-			minor);
+		conform_note(
+			t, "versions %u.0 and %u.%u are not agreed on", framework, message, minor);
 		return NULL;
 	}
 	return stage;

@@ -130,8 +130,7 @@ static struct ic_stage *timesync_stage(struct conform_target *t, uint16_t versio
 
 	reference_now = 5000 * SECOND;
 	timesync_ic_init(&timesync_guest, &ops, NULL);
-	return ic_stage_agreed(
-		t, &timesync_guest.ic, &guid_timesync, 3, version, 0);
+	return ic_stage_agreed(t, &timesync_guest.ic, &guid_timesync, 3, version, 0);
 }
 
 static void time_body(uint8_t body[24], uint64_t parent, uint64_t at, uint8_t flag)
@@ -174,8 +173,8 @@ static enum conform_verdict time_as_it_stands(struct conform_target *t)
 
 static enum conform_verdict time_is_none(struct conform_target *t)
 {
-	static const uint64_t times[] = {0, 1, 116444735999999999ull, (1ull << 62) + 1, 1ull << 63,
-		UINT64_MAX};
+	static const uint64_t times[] = {
+		0, 1, 116444735999999999ull, (1ull << 62) + 1, 1ull << 63, UINT64_MAX};
 	struct ic_stage *stage = timesync_stage(t, 4);
 	uint8_t body[24];
 
@@ -321,8 +320,8 @@ static enum conform_verdict vss_short(struct conform_target *t)
 
 	TRY(stage != NULL);
 	for (uint16_t bytes = 0; bytes < 8; bytes++)
-		EXPECT(ic_say(h, stage, ic_request(stage, 5, bytes)) == 0,
-			"%u bytes are answered", bytes);
+		EXPECT(ic_say(h, stage, ic_request(stage, 5, bytes)) == 0, "%u bytes are answered",
+			bytes);
 	for (uint16_t bytes = 8; bytes < 12; bytes++) {
 		body[0] = VSS_HOT_BACKUP;
 		TRY(answered(t, stage, 5, body, bytes, FAIL_STATUS));
@@ -462,8 +461,8 @@ static bool write_of(struct conform_target *t, struct ic_stage *stage, uint64_t 
 static enum conform_verdict fcopy_names(struct conform_target *t)
 {
 	static const char *const names[] = {"", ".", "..", "a/b", "/", "a\\b", "a\nb", "a\x7f"};
-	static const char *const paths[] = {"", "tmp", "../tmp", "/tmp/..", "/../etc", "/a\\b",
-		"/tmp/../etc", "/a\tb"};
+	static const char *const paths[] = {
+		"", "tmp", "../tmp", "/tmp/..", "/../etc", "/a\\b", "/tmp/../etc", "/a\tb"};
 	struct ic_stage *stage = fcopy_stage(t);
 	static uint8_t body[1088];
 
@@ -595,8 +594,8 @@ static struct ic_stage *kvp_stage(struct conform_target *t)
 }
 
 /* SET and GET: operation, pool, type at 4, sizes at 8 and 12, key at 16, value at 528. */
-static void pair_body(uint8_t body[2580], uint8_t operation, uint8_t pool, const char *key,
-	const char *value)
+static void pair_body(
+	uint8_t body[2580], uint8_t operation, uint8_t pool, const char *key, const char *value)
 {
 	memset(body, 0, 2580);
 	body[0] = operation;
@@ -749,7 +748,10 @@ static enum conform_verdict kvp_short(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-#define ROW(rule, name, test) {rule, name, test, 0, 0, 0}
+#define ROW(rule, name, test)                                                                      \
+	{                                                                                          \
+		rule, name, test, 0, 0, 0                                                          \
+	}
 
 const struct conform_test guest_services_tests[] = {
 	ROW("R-SHUT-005", "the flags decide, whatever the version", shutdown_flags_alone),
@@ -759,8 +761,7 @@ const struct conform_test guest_services_tests[] = {
 	ROW("R-SHUT-007", "the body comes back as it was", shutdown_text),
 	ROW("R-SHUT-008", "a further request takes the place of the one before",
 		shutdown_last_counts),
-	ROW("R-IC-025", "the time is brought to now by the reference time",
-		time_is_brought_to_now),
+	ROW("R-IC-025", "the time is brought to now by the reference time", time_is_brought_to_now),
 	ROW("R-IC-026", "a reference time of 0 or in the future is not used", time_as_it_stands),
 	ROW("R-TIME-113", "sums and differences of times do not wrap", time_as_it_stands),
 	ROW("R-TIME-110", "a time of day that is none is refused", time_is_none),
@@ -796,5 +797,5 @@ const struct conform_test guest_services_tests[] = {
 	ROW("R-KVP-008", "numbers have their width", kvp_widths),
 	ROW("R-KVP-034", "a short body is answered by a failure", kvp_short),
 };
-const size_t guest_services_test_count =
-	sizeof guest_services_tests / sizeof guest_services_tests[0];
+const size_t guest_services_test_count = sizeof guest_services_tests /
+					 sizeof guest_services_tests[0];

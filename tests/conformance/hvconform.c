@@ -149,7 +149,8 @@ static int list(char *const *patterns, int count)
 	size_t tests = 0;
 	const char *side = NULL;
 
-	if (count > 0 && (strcmp(patterns[0], "--host") == 0 || strcmp(patterns[0], "--guest") == 0)) {
+	if (count > 0 &&
+		(strcmp(patterns[0], "--host") == 0 || strcmp(patterns[0], "--guest") == 0)) {
 		side = *patterns++;
 		count--;
 	}
@@ -357,8 +358,9 @@ static int run_chosen(const struct options *options)
 		if (target == NULL)
 			return complain("--host: loopback, kvm or qemu, not ", options->host);
 	} else {
-		return complain(
-			"run: which host? Give --host loopback, kvm or qemu, or --guest library or linux", "");
+		return complain("run: which host? Give --host loopback, kvm or qemu, or --guest "
+				"library or linux",
+			"");
 	}
 	if (target->run == run_linux_guest && (options->kernel == NULL || options->initrd == NULL))
 		return complain("--guest linux: give --kernel and --initrd; "

@@ -83,8 +83,7 @@ struct scripted_host *scripted_host_create(void)
 		return NULL;
 	h->bus = calloc(1, vmbus_bytes());
 	if (h->bus == NULL || !scripted_memory_create(h) ||
-		platform_scripted_init(
-			&h->script, h->memory, SCRIPTED_HOST_MEMORY_BYTES, 2) != 0) {
+		platform_scripted_init(&h->script, h->memory, SCRIPTED_HOST_MEMORY_BYTES, 2) != 0) {
 		free(h->bus);
 		free(h);
 		return NULL;
@@ -185,8 +184,8 @@ bool scripted_host_end(struct conform_target *t)
 		vmbus_statistics_get(h->bus, &statistics);
 	}
 	winhv_shutdown(&h->hv);
-	const uint64_t abandoned =
-		statistics.pages_abandoned + h->hv.pages_abandoned + h->pages_of_dead;
+	const uint64_t abandoned = statistics.pages_abandoned + h->hv.pages_abandoned +
+				   h->pages_of_dead;
 	if (statistics.pages_lent != 0)
 		return conform_no(t, "%u pages are lent after all has ended",
 			(unsigned)statistics.pages_lent);

@@ -13,8 +13,8 @@ void host_say(struct scripted_host *h, const uint8_t *bytes, size_t count)
 	(void)platform_scripted_message(&h->script, h->vp, VMBUS_SINT, 1, bytes, count);
 }
 
-void host_say_words(struct scripted_host *h, uint32_t type, unsigned count, uint32_t a, uint32_t b,
-	uint32_t c)
+void host_say_words(
+	struct scripted_host *h, uint32_t type, unsigned count, uint32_t a, uint32_t b, uint32_t c)
 {
 	uint8_t m[20] = {0};
 
@@ -276,8 +276,8 @@ void host_event(struct scripted_host *h, uint32_t relid)
 
 	if (h->interrupt_page != 0) {
 		uint8_t *page = platform_scripted_at(&h->script, h->interrupt_page, 4096);
-		(void)__atomic_fetch_or(&page[relid / 8], (uint8_t)(1u << relid % 8),
-			__ATOMIC_SEQ_CST);
+		(void)__atomic_fetch_or(
+			&page[relid / 8], (uint8_t)(1u << relid % 8), __ATOMIC_SEQ_CST);
 	}
 	(void)platform_scripted_event(&h->script, vp == VMBUS_TARGET_VP_NONE ? 0 : vp, VMBUS_SINT,
 		h->interrupt_page != 0 && h->version < 0x20004 ? 0 : relid);

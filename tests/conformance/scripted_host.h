@@ -80,17 +80,17 @@ struct scripted_host {
 	int memory_fd;
 
 	/* set: how it answers */
-	uint32_t version;	  /* highest that it accepts */
-	uint32_t version_last;	  /* lowest; 0: every one */
-	uint32_t features;	  /* that it knows */
-	unsigned offers;	  /* made on request: relids 1.. */
-	bool is_silent[32];	  /* by type of guest message: not answered */
-	uint32_t status[32];	  /* in the answer to that type: OPEN, GPADL_HEADER, MODIFY */
-	bool is_copying;	  /* the guest's rings are not mapped twice */
-	uint64_t clock_step;	  /* 100 ns for each look at the clock */
-	uint8_t monitor_id[SCRIPTED_HOST_RELIDS]; /* 0xff: none */
-	bool is_shared[SCRIPTED_HOST_RELIDS];	  /* no dedicated interrupt */
-	uint16_t subchannel[SCRIPTED_HOST_RELIDS]; /* of relid 1 */
+	uint32_t version;      /* highest that it accepts */
+	uint32_t version_last; /* lowest; 0: every one */
+	uint32_t features;     /* that it knows */
+	unsigned offers;       /* made on request: relids 1.. */
+	bool is_silent[32];    /* by type of guest message: not answered */
+	uint32_t status[32];   /* in the answer to that type: OPEN, GPADL_HEADER, MODIFY */
+	bool is_copying;       /* the guest's rings are not mapped twice */
+	uint64_t clock_step;   /* 100 ns for each look at the clock */
+	uint8_t monitor_id[SCRIPTED_HOST_RELIDS];	/* 0xff: none */
+	bool is_shared[SCRIPTED_HOST_RELIDS];		/* no dedicated interrupt */
+	uint16_t subchannel[SCRIPTED_HOST_RELIDS];	/* of relid 1 */
 	const uint8_t *interface[SCRIPTED_HOST_RELIDS]; /* 16 bytes; NULL: of no device */
 	/* A control message, before it is answered. True: do not answer. */
 	bool (*on_message)(struct scripted_host *h, const uint8_t *m, uint32_t bytes);
@@ -102,15 +102,15 @@ struct scripted_host {
 	void (*on_wait)(struct scripted_host *h);
 	/* WRMSR to EOM; what waits is not in the slot yet. */
 	void (*on_eom)(struct scripted_host *h);
-	void *ctx; /* the test's */
+	void *ctx;     /* the test's */
 	unsigned turn; /* likewise, 0 at first */
 
 	/* seen */
 	struct scripted_write writes[SCRIPTED_HOST_WRITES]; /* but those to EOM */
 	unsigned write_count;
 	uint64_t post_times[SCRIPTED_POSTS_MAX]; /* of script.posts */
-	unsigned tails; /* bytes other than 0 behind the payload of posts */
-	uint32_t vp;	/* to which control messages go */
+	unsigned tails;			       /* bytes other than 0 behind the payload of posts */
+	uint32_t vp;			       /* to which control messages go */
 	uint64_t interrupt_page, monitor_page; /* of the contact; 0: none */
 	struct scripted_gpadl gpadls[SCRIPTED_HOST_GPADLS];
 	unsigned gpadl_count;
@@ -166,8 +166,8 @@ static inline uint64_t guest_refused(const struct scripted_host *h, enum vmbus_r
 /* A message of SINT 2 to the VP of the connection. */
 void host_say(struct scripted_host *h, const uint8_t *bytes, size_t count);
 /* A header of this type and `count` words. */
-void host_say_words(struct scripted_host *h, uint32_t type, unsigned count, uint32_t a, uint32_t b,
-	uint32_t c);
+void host_say_words(
+	struct scripted_host *h, uint32_t type, unsigned count, uint32_t a, uint32_t b, uint32_t c);
 /* OFFER_CHANNEL of a relid as the settings have it, in 196 bytes. */
 void host_offer_bytes(const struct scripted_host *h, uint32_t relid, uint8_t m[196]);
 void host_offer(struct scripted_host *h, uint32_t relid);
