@@ -48,7 +48,7 @@ static void slot_fill(struct conform_target *t)
 
 	slot->payload_size = 0;
 	slot->flags = 0;
-	__atomic_store_n(&slot->type, 0x4321, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&conform_timer_slot(t, 0)->type, 0x4321, __ATOMIC_SEQ_CST);
 }
 
 static void slot_empty(struct conform_target *t)
