@@ -19,6 +19,9 @@ MAN_PAGES := $(wildcard packaging/man/*.[18])
 UNITS := $(wildcard packaging/systemd/*.service packaging/systemd/*.socket)
 UDEV_RULES := $(wildcard packaging/udev/*.rules)
 SETTINGS := $(wildcard packaging/etc/*.conf)
+# Where hvconform finds it from BINDIR: ../lib/viridian.
+IMAGE := $(BUILD)/bare/conform.elf
+IMAGEDIR ?= $(PREFIX)/lib/viridian
 
 # The library of guests: everything that a client of the VMBus is made of, and nothing of Linux but
 # the platforms. Its headers are those that its public ones include.
@@ -50,7 +53,7 @@ endef
 
 install: install-programs install-guest install-dev ## everything, under DESTDIR and PREFIX
 
-install-programs: programs
+install-programs: programs $(IMAGE)
 	$(INSTALL) -d $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 755 $(COMMANDS:%=$(B)/bin/%) $(DESTDIR)$(BINDIR)
 	ln -sf vmbusctl $(DESTDIR)$(BINDIR)/lsvmbus
@@ -58,6 +61,7 @@ install-programs: programs
 		$(INSTALL) -m 755 $(DAEMONS:%=$(B)/bin/%) $(DESTDIR)$(SBINDIR))
 	$(if $(PRIVATE_PROGRAMS),$(INSTALL) -d $(DESTDIR)$(LIBEXECDIR) && \
 		$(INSTALL) -m 755 $(PRIVATE_PROGRAMS:%=$(B)/bin/%) $(DESTDIR)$(LIBEXECDIR))
+	$(INSTALL) -D -m 644 $(IMAGE) $(DESTDIR)$(IMAGEDIR)/$(notdir $(IMAGE))
 	$(call install_edited,$(filter %.1,$(MAN_PAGES)),$(MANDIR)/man1)
 	$(call install_edited,$(filter %.8,$(MAN_PAGES)),$(MANDIR)/man8)
 	ln -sf vmbusctl.1 $(DESTDIR)$(MANDIR)/man1/lsvmbus.1
@@ -88,6 +92,7 @@ install-dev: $(B)/lib/libviridian.a
 uninstall: ## what install put there, but for changed settings
 	rm -f $(COMMANDS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(BINDIR)/lsvmbus
 	rm -f $(DAEMONS:%=$(DESTDIR)$(SBINDIR)/%) $(PRIVATE_PROGRAMS:%=$(DESTDIR)$(LIBEXECDIR)/%)
+	rm -f $(DESTDIR)$(IMAGEDIR)/$(notdir $(IMAGE))
 	rm -f $(foreach page,$(notdir $(MAN_PAGES)) lsvmbus.1,$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -f $(DAEMONS:vmic-%=$(DESTDIR)$(MANDIR)/man8/viridian-%.service.8) \
 		$(DESTDIR)$(MANDIR)/man8/viridian-net-config*.8
@@ -99,12 +104,12 @@ uninstall: ## what install put there, but for changed settings
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/viridian
 	for file in $(SETTINGS); do cmp -s "$$file" $(DESTDIR)$(SYSCONFDIR)/viridian/$${file##*/} && \
 		rm -f $(DESTDIR)$(SYSCONFDIR)/viridian/$${file##*/}; done; true
-	-rmdir $(DESTDIR)$(SYSCONFDIR)/viridian $(DESTDIR)$(LIBEXECDIR) 2>/dev/null
+	-rmdir $(DESTDIR)$(SYSCONFDIR)/viridian $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(IMAGEDIR) 2>/dev/null
 
 # 3. Debian packages: packaging/debian beside nothing else, in build/deb/stage, and the programs from
 # the build that is here. (A build from source alone does the same with TOP=. in debian/rules.)
 DEB := $(BUILD)/deb
-deb: programs $(B)/lib/libviridian.a ## the Debian packages, in build/deb; SAN= must be empty
+deb: programs $(IMAGE) $(B)/lib/libviridian.a ## the Debian packages, in build/deb; SAN= must be empty
 	$(if $(SAN),$(error make deb: packages are not made of SAN=$(SAN)))
 	@tests/tools/deps deb
 	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/stage && cp -a packaging/debian $(DEB)/stage/debian

@@ -55,7 +55,7 @@ _viridian_value() { # program, option
 	hvconform:--host) _viridian_words "loopback kvm qemu" ;;
 	hvconform:--guest) _viridian_words "library linux" ;;
 	hvconform:--vmwp | hvconform:--json | hvconform:--junit | hvconform:--qemu | hvconform:--image | \
-		hvconform:--resume) _viridian_files ;;
+		hvconform:--resume | hvconform:--iso) _viridian_files ;;
 	*:--sysfs | *:--proc | *:--run | *:--status-dir | *:--pools | *:--root | *:--below | \
 		*:--image-copy) _viridian_folders ;;
 	*:--disk | *:--dvd | *:--kernel | *:--initrd | *:--emulated-disk | *:--guest | *:--control | \
@@ -99,6 +99,8 @@ _viridian_operand() { # program, operands that stand before
 			_viridian_words "$(_viridian_verbs "$program")"
 		elif [[ $program:$1 = vmbusctl:*bind ]]; then
 			_viridian_vmbus $((count - 1))
+		elif [[ $program:$1 = hvconform:@(compare|table|show) ]]; then
+			_viridian_files
 		fi
 		;;
 	vmwpctl)
@@ -141,7 +143,9 @@ _viridian() {
 		fi
 	done
 	command=("$1")
-	[[ $program:${operands[0]-} != vmwp:run ]] || command+=(run)
+	case $program:${operands[0]-} in
+	vmwp:run | hvconform:image) command+=("${operands[0]}") ;;
+	esac
 	if [[ $cur == -* ]]; then
 		_viridian_words "$(_viridian_options "${command[@]}")"
 	else
