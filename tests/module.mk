@@ -313,6 +313,7 @@ hvconform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/scripted_guest.c \
 	tests/conformance/scripted_host.c \
 	tests/conformance/scripted_memory_linux.c \
+	tests/conformance/table_linux.c \
 	tests/conformance/target_library_linux.c \
 	tests/conformance/target_loopback_linux.c \
 	tests/conformance/target_vm_linux.c \

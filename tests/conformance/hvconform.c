@@ -33,6 +33,7 @@ static const char usage[] =
 	"       hvconform run --host HOST [options]  run the tests of the host's side\n"
 	"       hvconform run --guest GUEST [options] play the host against a guest\n"
 	"       hvconform compare A.json B.json      which verdicts differ\n"
+	"       hvconform table [--markdown] RESULT.json... groups of rules by targets\n"
 	"       hvconform image --iso FILE [options] a disk that boots the tests, for other hosts\n"
 	"\n"
 	"  --host loopback  a vmwp of its own, with a loopback partition\n"
@@ -52,6 +53,7 @@ static const char usage[] =
 	"  --junit FILE     JUnit XML\n"
 	"  --html FILE      a page for people\n"
 	"  --json FILE      for compare, show and --resume; written as results come\n"
+	"  --markdown       for a page, in place of text\n"
 	"  --verbose        each test as it ends, and why tests were skipped\n"
 	"  --self-check     instead of tests, ones that misbehave, to judge this program\n"
 	"  --help, --version\n"
@@ -195,6 +197,21 @@ static int show(const char *id, char *const *files, int count)
 		if (report_of_rule(files[i], id) != 0)
 			return 2;
 	return 0;
+}
+
+static int table(char *const *arguments, size_t count)
+{
+	const bool is_markdown = count > 0 && strcmp(arguments[0], "--markdown") == 0;
+
+	if (is_markdown) {
+		arguments++;
+		count--;
+	}
+	if (count == 0)
+		return complain("table: give JSON files", "");
+	if (arguments[0][0] == '-')
+		return complain(arguments[0], " is not an option of table");
+	return report_table(arguments, count, is_markdown);
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */
@@ -505,6 +522,8 @@ int main(int argc, char **argv)
 		return report_compare(argv[2], argv[3]);
 	if (strcmp(command, "compare") == 0)
 		return complain("compare: give two JSON files", "");
+	if (strcmp(command, "table") == 0)
+		return table(argv + 2, (size_t)argc - 2);
 	if (strcmp(command, "image") == 0)
 		return image_iso(argc - 1, argv + 1);
 	if (strcmp(command, "run") == 0)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What came of a run, as JSON, and what two such files say. See report_linux.h. */
+#include "tests/conformance/report_json_linux.h"
+
 #include "packaging/version.h"
 #include "tests/conformance/report_linux.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +76,7 @@ int report_json(const struct run *run, const char *path, bool is_complete)
 	return result;
 }
 
-/* The list of tests of a file; *root keeps it alive. */
-static json_t *load(const char *path, json_t **root)
+json_t *results_load(const char *path, json_t **root)
 {
 	json_error_t error;
 
@@ -90,9 +90,9 @@ static json_t *load(const char *path, json_t **root)
 	return NULL;
 }
 
-static const char *text(const json_t *test, const char *key)
+const char *result_text(const json_t *object, const char *key)
 {
-	const char *value = json_string_value(json_object_get(test, key));
+	const char *value = json_string_value(json_object_get(object, key));
 	return value != NULL ? value : "";
 }
 
@@ -102,23 +102,24 @@ static json_t *find(json_t *tests, const json_t *which)
 	json_t *test;
 
 	json_array_foreach(tests, i,
-		test) if (strcmp(text(test, "rule"), text(which, "rule")) == 0 &&
-			  strcmp(text(test, "name"), text(which, "name")) == 0) return test;
+		test) if (strcmp(result_text(test, "rule"), result_text(which, "rule")) == 0 &&
+			  strcmp(result_text(test, "name"), result_text(which, "name")) ==
+				  0) return test;
 	return NULL;
 }
 
 static void put_difference(const json_t *test, const char *a, const char *b, const json_t *why)
 {
-	printf("%-12s %-8s %-8s %s\n", text(test, "rule"), a, b, text(test, "name"));
-	if (why != NULL && text(why, "evidence")[0] != '\0')
-		printf("      %s\n", text(why, "evidence"));
+	printf("%-12s %-8s %-8s %s\n", result_text(test, "rule"), a, b, result_text(test, "name"));
+	if (why != NULL && result_text(why, "evidence")[0] != '\0')
+		printf("      %s\n", result_text(why, "evidence"));
 }
 
 int report_compare(const char *a, const char *b)
 {
 	json_t *roots[2];
-	json_t *old = load(a, &roots[0]);
-	json_t *new = old != NULL ? load(b, &roots[1]) : NULL;
+	json_t *old = results_load(a, &roots[0]);
+	json_t *new = old != NULL ? results_load(b, &roots[1]) : NULL;
 	size_t i, differences = 0;
 	json_t *test;
 
@@ -130,17 +131,17 @@ int report_compare(const char *a, const char *b)
 	json_array_foreach(old, i, test)
 	{
 		const json_t *other = find(new, test);
-		const char *verdict = other != NULL ? text(other, "verdict") : "absent";
-		if (strcmp(text(test, "verdict"), verdict) == 0)
+		const char *verdict = other != NULL ? result_text(other, "verdict") : "absent";
+		if (strcmp(result_text(test, "verdict"), verdict) == 0)
 			continue;
 		differences++;
-		put_difference(test, text(test, "verdict"), verdict,
-			strcmp(text(test, "verdict"), "passed") == 0 ? other : test);
+		put_difference(test, result_text(test, "verdict"), verdict,
+			strcmp(result_text(test, "verdict"), "passed") == 0 ? other : test);
 	}
 	json_array_foreach(new, i, test) if (find(old, test) == NULL)
 	{
 		differences++;
-		put_difference(test, "absent", text(test, "verdict"), test);
+		put_difference(test, "absent", result_text(test, "verdict"), test);
 	}
 	printf("%zu difference%s\n", differences, differences == 1 ? "" : "s");
 	json_decref(roots[0]);
@@ -151,15 +152,16 @@ int report_compare(const char *a, const char *b)
 int report_of_rule(const char *path, const char *rule)
 {
 	json_t *root;
-	json_t *tests = load(path, &root);
+	json_t *tests = results_load(path, &root);
 	size_t i;
 	json_t *test;
 
 	if (tests == NULL)
 		return -1;
-	json_array_foreach(tests, i, test) if (strcmp(text(test, "rule"), rule) == 0) printf(
-		"  %-10s %-8s %s%s%s\n", text(root, "target"), text(test, "verdict"),
-		text(test, "name"), text(test, "evidence")[0] ? ": " : "", text(test, "evidence"));
+	json_array_foreach(tests, i, test) if (strcmp(result_text(test, "rule"), rule) == 0) printf(
+		"  %-10s %-8s %s%s%s\n", result_text(root, "target"), result_text(test, "verdict"),
+		result_text(test, "name"), result_text(test, "evidence")[0] ? ": " : "",
+		result_text(test, "evidence"));
 	json_decref(root);
 	return 0;
 }
@@ -168,20 +170,20 @@ int report_of_rule(const char *path, const char *rule)
 
 static void restore(const json_t *from, const struct run_config *config, struct run *run)
 {
-	const char *verdict = text(from, "verdict");
+	const char *verdict = result_text(from, "verdict");
 	struct run_result result = {.ms = json_real_value(json_object_get(from, "ms"))};
 
 	while (result.outcome < RUN_DIED && strcmp(run_outcome_name(result.outcome), verdict) != 0)
 		result.outcome++;
 	if (strcmp(run_outcome_name(result.outcome), verdict) != 0)
 		return;
-	snprintf(result.evidence, sizeof result.evidence, "%s", text(from, "evidence"));
+	snprintf(result.evidence, sizeof result.evidence, "%s", result_text(from, "evidence"));
 	for (size_t a = 0; a < config->area_count; a++)
 		for (size_t i = 0; i < *config->areas[a].count; i++) {
 			result.area = config->areas[a].name;
 			result.test = &config->areas[a].tests[i];
-			if (strcmp(result.test->rule, text(from, "rule")) == 0 &&
-				strcmp(result.test->name, text(from, "name")) == 0 &&
+			if (strcmp(result.test->rule, result_text(from, "rule")) == 0 &&
+				strcmp(result.test->name, result_text(from, "name")) == 0 &&
 				run_wants(config, run, result.test)) {
 				run_restore(run, &result);
 				return;
@@ -196,13 +198,13 @@ int report_resume(const char *path, const struct run_config *config, struct run 
 
 	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return 0;
-	json_t *tests = load(path, &root);
+	json_t *tests = results_load(path, &root);
 	if (tests == NULL)
 		return -1;
-	if (strcmp(text(root, "target"), run->target) != 0) {
+	if (strcmp(result_text(root, "target"), run->target) != 0) {
 		fprintf(stderr,
 			"hvconform: %s: its target is \"%s\", not %s; give another --resume\n",
-			path, text(root, "target"), run->target);
+			path, result_text(root, "target"), run->target);
 		json_decref(root);
 		return -1;
 	}
@@ -210,7 +212,7 @@ int report_resume(const char *path, const struct run_config *config, struct run 
 	{
 		restore(test, config, run);
 	}
-	snprintf(run->host, sizeof run->host, "%s", text(root, "host"));
+	snprintf(run->host, sizeof run->host, "%s", result_text(root, "host"));
 	run->seconds = json_real_value(json_object_get(root, "seconds"));
 	run->hosts = (unsigned)json_integer_value(json_object_get(root, "hosts"));
 	json_decref(root);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What came of a run, written down: for people (text, HTML), for machines (JSON, JUnit,
- * TAP), and the difference between two JSON files.
+ * TAP), and what several JSON files say.
  *
  * Functions that write a file return 0, or -1 with a line on standard error. "-" is
  * standard output. Threads: one.
@@ -29,6 +29,11 @@ int report_resume(const char *path, const struct run_config *config, struct run 
 
 /* Print each test whose verdict differs. 0 the same, 1 different, 2 a file cannot be read. */
 int report_compare(const char *a, const char *b);
+/*
+ * Print a table of groups of rules by files, and each failure below it. A column has the name of
+ * its target. 0, or 2 with a line on standard error: a file cannot be read.
+ */
+int report_table(char *const *paths, size_t count, bool is_markdown);
 /* Print what a JSON file says of a rule. 0, or -1 if it cannot be read. */
 int report_of_rule(const char *path, const char *rule);
 
