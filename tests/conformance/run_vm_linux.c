@@ -22,7 +22,7 @@
 #define END_LIMIT_MS   5000u
 #define ARGUMENTS_MAX  48
 #define MEMORY_MIB     "64"
-/* Of a SINT that is raised often our host keeps a descriptor: SINT 2 and the timers', of two VPs.
+/* Our host keeps a descriptor of a SINT that is raised often: SINT 2 and the timers', of two VPs.
  */
 #define KEPT_FDS 4u
 
@@ -377,8 +377,10 @@ static size_t arguments_put(char *arguments[], size_t at, const char *const *wor
 static size_t kvm_command(const struct run_config *config, const char *image, const char *words,
 	char *arguments[ARGUMENTS_MAX])
 {
+	static const char memory[] = MEMORY_MIB "M";
+
 	return PUT(config->vmwp, "run", "--backend", "kvm", "--kernel", image, "--vps", "2",
-		"--memory", MEMORY_MIB "M", "--enlightenments", "all", "--ram-disk", "8M,target=0",
+		"--memory", memory, "--enlightenments", "all", "--ram-disk", "8M,target=0",
 		"--ram-disk", "1M,target=1,lun=2,ro", "--heartbeat", "50", "--on-reboot", "exit",
 		"--serial", "stdio", "--append", words);
 }
@@ -400,7 +402,9 @@ int run_kvm(const struct run_config *config, struct run *run)
 static size_t qemu_command(const struct run_config *config, const char *image, const char *words,
 	char *arguments[ARGUMENTS_MAX])
 {
-	return PUT(config->qemu, "-accel", "kvm", "-cpu", QEMU_CPU, "-smp", "2", "-m", MEMORY_MIB,
+	static const char cpu[] = QEMU_CPU;
+
+	return PUT(config->qemu, "-accel", "kvm", "-cpu", cpu, "-smp", "2", "-m", MEMORY_MIB,
 		"-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot", "-device",
 		"vmbus-bridge", "-kernel", image, "-append", words);
 }

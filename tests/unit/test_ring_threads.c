@@ -453,7 +453,7 @@ static void descriptor_that_changes_all_the_time_is_seen_once(void)
 	ring_rig_make(&rig, 4096, true);
 	ring_rig_open_at(&rig, 0);
 	const struct packet_header header = inband(48, 1);
-	struct ring_span span;
+	struct ring_span span = {0};
 	CU_ASSERT_EQUAL_FATAL(ring_reserve(&rig.writer, &header, &span), RING_OK);
 	ring_commit(&rig.writer, &span);
 	(void)ring_flush(&rig.writer);
