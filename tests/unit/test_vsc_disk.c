@@ -22,7 +22,7 @@ static void buffers_do_not_overlap_and_all_come_back(void)
 	const struct winhv_pages memory = {.gpa = 0x100000, .bytes = (size_t)RIG_PAGES * 4096};
 	disk_arena_init(&arena, &memory);
 	CU_ASSERT(arena.small_count > 0 && arena.large_count > 0);
-	uint32_t first; /* one page more than a small one has */
+	uint32_t first = 0; /* one page more than a small one has */
 	CU_ASSERT(disk_arena_get(&arena, DISK_SMALL_PAGES + 1, &first));
 	CU_ASSERT(first >= arena.large_first);
 	disk_arena_put(&arena, first);
