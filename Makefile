@@ -221,7 +221,7 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 
 # 4. Phony targets.
 .PHONY: all programs tests bare deps deps-once deps-lint run check check-system check-vtx conformance \
-	mutants lint format fuzz bench bench-vm coverage install uninstall clean help
+	conformance-table mutants lint format fuzz bench bench-vm coverage install uninstall clean help
 .PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
@@ -292,6 +292,9 @@ else
 	@$(if $(filter loopback,$(HOST)),,B=$(B) tests/system/rig/vm-host -c 2 -t 900) \
 		$(B)/bin/hvconform run --host $(HOST) $(if $(ONLY),--only '$(ONLY)')
 endif
+
+conformance-table: programs bare ## rewrite the table of docs/conformance.md; RESULTS=FOLDER, RUN=1 makes what is not in it
+	@B=$(B) tests/tools/conformance-table $(if $(RUN),--run) $(or $(RESULTS),$(B)/conformance)
 
 mutants: programs tests ## seeded defects of tests/mutants, each of which a test must see; ONLY='host-ring-*' JOBS= SAMPLE=
 	@B=$(BUILD) ONLY='$(ONLY)' $(if $(JOBS),JOBS='$(JOBS)') $(if $(SAMPLE),SAMPLE='$(SAMPLE)') \

@@ -179,7 +179,7 @@ static void put_evidence(const struct table *table, const char *text)
 {
 	for (; *text != '\0'; text++) {
 		const unsigned char byte = (unsigned char)*text;
-		if (table->is_markdown && strchr("\\`*_[]<>|", byte) != NULL)
+		if (table->is_markdown && strchr("\\`*<>|", byte) != NULL)
 			putchar('\\');
 		putchar(byte < 0x20 || byte == 0x7f ? ' ' : byte);
 	}
