@@ -41,6 +41,7 @@
 /* The loop may take so many times what it takes the host, and that much more. */
 #define LOOP_FACTOR   20u
 #define LOOP_SLACK_NS 20000000u
+#define LOOP_ROUNDS   4 /* the fastest counts */
 
 /* ---- capabilities -------------------------------------------------------------------------- */
 
@@ -298,7 +299,7 @@ static uint64_t host_loop_ns(void)
 {
 	uint64_t best = UINT64_MAX;
 
-	for (int round = 0; round < 4; round++) {
+	for (int round = 0; round < LOOP_ROUNDS; round++) {
 		const uint64_t began = cpu_ns();
 		for (uint32_t i = PROBE_LOOPS; i > 0; i--)
 			__asm__ volatile("" ::: "memory");
@@ -307,6 +308,24 @@ static uint64_t host_loop_ns(void)
 			best = ns;
 	}
 	return best;
+}
+
+/* The loop in the guest. If this machine is a guest, too, it may lose its processor meanwhile. */
+static void speed_try(struct trial *trial, struct machine *machine)
+{
+	trial->host_loop_ns = host_loop_ns();
+	for (int round = 0; round < LOOP_ROUNDS; round++) {
+		const uint64_t began = cpu_ns();
+		if (!run_to_out(machine, 1, 6))
+			return;
+		const uint64_t ns = cpu_ns() - began;
+		if (round == 0 || ns < trial->loop_ns)
+			trial->loop_ns = ns;
+		if (ns <= trial->host_loop_ns * LOOP_FACTOR + LOOP_SLACK_NS) {
+			step(trial, TRIAL_DONE);
+			return;
+		}
+	}
 }
 
 /* Stops at the step that fails. */
@@ -343,13 +362,7 @@ static void trial_run(struct trial *trial, int device)
 	if (!run_to_out(&machine, 1, 5))
 		return;
 	step(trial, TRIAL_SPEED);
-	trial->host_loop_ns = host_loop_ns();
-	const uint64_t began = cpu_ns();
-	if (!run_to_out(&machine, 1, 6))
-		return;
-	trial->loop_ns = cpu_ns() - began;
-	if (trial->loop_ns <= trial->host_loop_ns * LOOP_FACTOR + LOOP_SLACK_NS)
-		step(trial, TRIAL_DONE);
+	speed_try(trial, &machine);
 }
 
 /* ---- the trial, in the parent -------------------------------------------------------------- */
