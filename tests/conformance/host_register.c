@@ -98,7 +98,7 @@ static enum conform_verdict scontrol(struct conform_target *t)
 
 	for (uint32_t vp = 0; vp < t->hv->vp_count; vp++)
 		EXPECT(conform_read(t, vp, HV_X64_MSR_SCONTROL, &value) && value == 1,
-			"SCONTROL of VP %u reads 0x%llx", vp, (unsigned long long)value);
+			"SCONTROL of VP %u reads 0x%llx, not 0x1", vp, (unsigned long long)value);
 	return CONFORM_PASS;
 }
 

@@ -233,7 +233,7 @@ static void flush_of_a_set(void)
 	INPUT(0x1000, 0, SPARSE, 1, 0x3, 0x5000, 0x6000);
 	CU_ASSERT_EQUAL(call(LIST_EX | WORDS(1) | REPS(2)), DONE(2));
 	CU_ASSERT_EQUAL(rig.flushed_vps, 0x3);
-	INPUT(0x1000, 1, SPARSE, 0); /* the flag says all */
+	INPUT(0x1000, 1, SPARSE, 0); /* R-HCALL-036: the flag says all */
 	CU_ASSERT_EQUAL(call(FLUSH_EX), 0);
 	CU_ASSERT_EQUAL(rig.flushed_vps, 0xf);
 	CU_ASSERT_EQUAL(rig.flushes, 4);
