@@ -35,7 +35,8 @@ int vm_prepare(struct vm *vm)
 	return 0;
 }
 
-static void become_host(const struct vm *vm, int output, char *const arguments[])
+/* Never returns. What keeps the program from being run goes to `report`. */
+static void become_host(const struct vm *vm, int output, int report, char *const arguments[])
 {
 	const int log = open(vm->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -43,36 +44,58 @@ static void become_host(const struct vm *vm, int output, char *const arguments[]
 	/* A terminal's Ctrl-C is for hvconform alone. */
 	(void)setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (log < 0 || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
-		dup2(output, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
-		_exit(127);
-	execvp(arguments[0], arguments);
-	fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
-	_exit(127);
+	if (log >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+		dup2(output, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0)
+		execvp(arguments[0], arguments);
+	const int error = errno;
+	_exit(write(report, &error, sizeof error) == (ssize_t)sizeof error ? 127 : 126);
+}
+
+/* Does the child become the host? Waits until it has, or could not. */
+static bool has_become(struct vm *vm, int report, const char *program)
+{
+	int error = 0;
+
+	if (read(report, &error, sizeof error) != (ssize_t)sizeof error)
+		return true;
+	waitpid(vm->pid, NULL, 0);
+	fprintf(stderr, "hvconform: %s cannot be run: %s; install it, or give another\n", program,
+		strerror(error));
+	return false;
 }
 
 int vm_start(struct vm *vm, char *const arguments[])
 {
-	int fds[2];
+	int serial[2], report[2];
 
 	fflush(NULL);
 	vm->used = 0;
 	vm->last[0] = '\0';
-	if (pipe2(fds, O_CLOEXEC) != 0) {
+	if (pipe2(serial, O_CLOEXEC) != 0) {
 		perror("hvconform: pipe");
+		return -1;
+	}
+	if (pipe2(report, O_CLOEXEC) != 0) {
+		perror("hvconform: pipe");
+		close(serial[0]);
+		close(serial[1]);
 		return -1;
 	}
 	vm->pid = fork();
 	if (vm->pid == 0)
-		become_host(vm, fds[1], arguments);
-	close(fds[1]);
-	if (vm->pid < 0) {
+		become_host(vm, serial[1], report[1], arguments);
+	if (vm->pid < 0)
 		perror("hvconform: fork");
+	close(serial[1]);
+	close(report[1]);
+	const bool is_there = vm->pid > 0 && has_become(vm, report[0], arguments[0]);
+	close(report[0]);
+	if (!is_there) {
 		vm->pid = 0;
-		close(fds[0]);
+		close(serial[0]);
 		return -1;
 	}
-	vm->fd = fds[0];
+	vm->fd = serial[0];
 	return 0;
 }
 
@@ -163,19 +186,28 @@ void vm_log_print(const struct vm *vm)
 	fclose(log);
 }
 
-unsigned vm_descriptors(const struct vm *vm)
+struct vm_descriptors vm_descriptors(const struct vm *vm)
 {
-	char path[64];
-	unsigned count = 0;
+	static const char eventfd[] = "anon_inode:[eventfd]";
+	char path[64], kind[sizeof eventfd + 1];
+	struct vm_descriptors found = {0};
+	struct dirent *entry;
 
 	snprintf(path, sizeof path, "/proc/%d/fd", (int)vm->pid);
 	DIR *folder = opendir(path);
 	if (folder == NULL)
-		return 0;
-	while (readdir(folder) != NULL)
-		count++;
+		return found;
+	while ((entry = readdir(folder)) != NULL) {
+		const ssize_t bytes = readlinkat(dirfd(folder), entry->d_name, kind, sizeof kind);
+		if (bytes < 0) /* the folder itself, or closed by now */
+			continue;
+		const bool is_eventfd = bytes == (ssize_t)sizeof eventfd - 1 &&
+					memcmp(kind, eventfd, sizeof eventfd - 1) == 0;
+		found.eventfds += is_eventfd;
+		found.others += !is_eventfd;
+	}
 	closedir(folder);
-	return count;
+	return found;
 }
 
 static bool ends_within(const struct vm *vm, unsigned limit_ms)

@@ -47,8 +47,11 @@ enum vm_event vm_line(struct vm *vm, unsigned limit_ms, char line[VM_LINE_BYTES]
  * line of its host, or of the guest.
  */
 void vm_end(struct vm *vm, unsigned limit_ms, char *how, size_t bytes);
-/* Descriptors that the process has open; 0: not known. */
-unsigned vm_descriptors(const struct vm *vm);
+struct vm_descriptors {
+	unsigned eventfds, others;
+};
+/* What the process has open; others are 0 if that is not known. */
+struct vm_descriptors vm_descriptors(const struct vm *vm);
 /* What the host said, to standard error. */
 void vm_log_print(const struct vm *vm);
 /* End it, remove the folder. */
