@@ -300,7 +300,9 @@ static int run_target(
 		run_free(&run);
 		return 2;
 	}
-	is_terminal = isatty(STDERR_FILENO) && !options->is_verbose;
+	const char *terminal = getenv("TERM");
+	is_terminal = isatty(STDERR_FILENO) && !options->is_verbose &&
+		      (terminal == NULL || strcmp(terminal, "dumb") != 0);
 	is_verbose = options->is_verbose;
 	results_file = options->json != NULL && strcmp(options->json, "-") != 0 ? options->json
 										: NULL;
