@@ -281,7 +281,7 @@ SECONDS ?= 60
 fuzz: $(LIBFUZZER_FILES) ## fuzz each target, SECONDS=60 in all
 	@tests/tools/run-fuzz $(SECONDS) $(FUZZERS)
 
-# On KVM and QEMU: here, or in the rig.
+# On KVM and QEMU: here, or in the rig, which may be slow.
 HOST := loopback
 conformance: programs $(if $(filter loopback,$(HOST)),,bare) ## judge a host by the rules of protocol/; HOST=loopback|kvm|qemu; GUEST=library, or linux KERNEL=6.1|6.12; ONLY='R-RING-*'
 ifeq ($(GUEST),linux)
@@ -290,7 +290,8 @@ else ifneq ($(GUEST),)
 	@$(B)/bin/hvconform run --guest $(GUEST) $(if $(ONLY),--only '$(ONLY)')
 else
 	@$(if $(filter loopback,$(HOST)),,B=$(B) tests/system/rig/vm-host -c 2 -t 900) \
-		$(B)/bin/hvconform run --host $(HOST) $(if $(ONLY),--only '$(ONLY)')
+		$(B)/bin/hvconform run --host $(HOST) $(if $(filter loopback,$(HOST)),,--timeout 60) \
+		$(if $(ONLY),--only '$(ONLY)')
 endif
 
 conformance-table: programs bare ## rewrite the table of docs/conformance.md; RESULTS=FOLDER, RUN=1 makes what is not in it
