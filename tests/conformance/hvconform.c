@@ -64,11 +64,11 @@ static const char usage[] =
 	"example: hvconform run --host loopback --only 'R-GPADL-*' --json results.json\n";
 
 struct options {
-	const char *host, *vmwp, *qemu, *image, *junit, *html, *json, *timeout;
+	const char *host, *vmwp, *qemu, *image, *junit, *html, *json, *resume, *timeout;
 	const char *guest, *kernel, *initrd;
 	const char *only[PATTERNS_MAX];
 	size_t only_count;
-	bool is_resumed, is_tap, is_verbose, is_self_check;
+	bool is_tap, is_verbose, is_self_check;
 };
 
 /* Whom --host NAME or --guest NAME means, and what is run against it. */
@@ -296,7 +296,7 @@ static int run_target(
 		run_free(&run);
 		return complain("--only: no test has a rule that matches ", options->only[0]);
 	}
-	if (options->is_resumed && report_resume(options->json, config, &run) != 0) {
+	if (options->resume != NULL && report_resume(options->resume, config, &run) != 0) {
 		run_free(&run);
 		return 2;
 	}
@@ -362,10 +362,18 @@ static int run_tests(const struct options *options, const struct target *target)
 	return run_target(options, target, &config);
 }
 
-static int run_chosen(const struct options *options)
+static int run_chosen(struct options *options)
 {
 	const struct target *target;
 
+	if (options->resume != NULL) {
+		if (options->json != NULL)
+			return complain(
+				"run: --resume FILE is --json FILE, too: give one of them", "");
+		if (options->is_self_check)
+			return complain("--self-check: not with --resume", "");
+		options->json = options->resume;
+	}
 	if (options->host != NULL && options->guest != NULL)
 		return complain("run: give --host or --guest, not both", "");
 	if (options->guest != NULL) {
@@ -381,12 +389,6 @@ static int run_chosen(const struct options *options)
 				"library or linux",
 			"");
 	}
-	if (target->run == run_linux_guest && (options->kernel == NULL || options->initrd == NULL))
-		return complain("--guest linux: give --kernel and --initrd; "
-				"tests/conformance/linux/guest makes both",
-			"");
-	if (options->is_self_check && target->checks == NULL)
-		return complain("--self-check: not with ", target->name);
 	return run_tests(options, target);
 }
 
@@ -466,8 +468,7 @@ static int run_parse(int argc, char **argv)
 			options.timeout = optarg;
 			break;
 		case RESUME:
-			options.is_resumed = true;
-			options.json = optarg;
+			options.resume = optarg;
 			break;
 		case TAP:
 			options.is_tap = true;

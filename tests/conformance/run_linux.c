@@ -35,11 +35,13 @@ static bool is_selected(const struct run_config *config, const struct conform_te
 
 int run_begin(const struct run_config *config, struct run *run)
 {
+	size_t tests = 0;
+
 	*run = (struct run){.target = config->target};
 	for (size_t a = 0; a < config->area_count; a++)
-		for (size_t i = 0; i < *config->areas[a].count; i++)
+		for (size_t i = 0; i < *config->areas[a].count; i++, tests++)
 			run->total += is_selected(config, &config->areas[a].tests[i]);
-	run->results = calloc(run->total + 1, sizeof *run->results);
+	run->results = calloc(tests + 1, sizeof *run->results);
 	if (run->results != NULL)
 		return 0;
 	perror("hvconform");
@@ -91,12 +93,20 @@ void run_begins(
 		config->on_begin(run, test);
 }
 
-void run_restore(struct run *run, const struct run_result *result)
+static bool result_put(struct run *run, const struct run_result *result)
 {
 	if (run->count == run->total || find(run, result->test) != NULL)
-		return;
+		return false;
 	run->results[run->count++] = *result;
 	run->totals[result->outcome]++;
+	return true;
+}
+
+void run_restore(const struct run_config *config, struct run *run, const struct run_result *result)
+{
+	if (!is_selected(config, result->test) && find(run, result->test) == NULL)
+		run->total++;
+	(void)result_put(run, result);
 }
 
 void run_amend(struct run *run, const struct conform_test *test, enum run_outcome outcome,
@@ -114,10 +124,7 @@ void run_amend(struct run *run, const struct conform_test *test, enum run_outcom
 
 void run_add(const struct run_config *config, struct run *run, const struct run_result *result)
 {
-	const size_t before = run->count;
-
-	run_restore(run, result);
-	if (run->count > before && config->on_result != NULL)
+	if (result_put(run, result) && config->on_result != NULL)
 		config->on_result(run);
 }
 

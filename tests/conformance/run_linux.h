@@ -40,9 +40,9 @@ struct run_result {
 struct run {
 	const char *target;	    /* "loopback" */
 	char host[512];		    /* how it was started */
-	struct run_result *results; /* `count` of them, as they came; in order after run_end() */
+	struct run_result *results; /* `count`, as they came; in order after run_end() */
 	size_t count;
-	size_t total;		     /* that the patterns choose */
+	size_t total;		     /* that the patterns choose, and others that were restored */
 	size_t totals[RUN_DIED + 1]; /* by outcome */
 	unsigned hosts;		     /* that were started */
 	double seconds;
@@ -86,8 +86,8 @@ void run_add(const struct run_config *config, struct run *run, const struct run_
 /* What was found out later about a test that has a result. */
 void run_amend(struct run *run, const struct conform_test *test, enum run_outcome outcome,
 	const char *evidence);
-/* A result of an earlier run of the same: counted, told to nobody. */
-void run_restore(struct run *run, const struct run_result *result);
+/* A result of an earlier run, of a test that is chosen now or not: counted, told to nobody. */
+void run_restore(const struct run_config *config, struct run *run, const struct run_result *result);
 
 /* From now on SIGINT and SIGTERM stop a run after its test; a second one ends the program. */
 void run_stop_by_signals(void);
