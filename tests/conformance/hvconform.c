@@ -122,46 +122,87 @@ const struct conform_rule *conform_rule_find(const char *id)
 
 /* ---- list, show ------------------------------------------------------------------------------ */
 
-static bool matches(const char *rule, char *const *patterns, int count)
+static bool matches(const char *rule, const char *const *patterns, size_t count)
 {
-	for (int i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (conform_matches(patterns[i], rule))
 			return true;
 	return count == 0;
 }
 
-static size_t list_area(const struct conform_area *area, char *const *patterns, int count)
+static size_t area_matches(const struct conform_area *area, const char *pattern)
 {
 	size_t tests = 0;
 
-	for (size_t i = 0; i < *area->count; i++) {
-		const struct conform_test *test = &area->tests[i];
-		const struct conform_rule *rule = conform_rule_find(test->rule);
-		if (!matches(test->rule, patterns, count))
-			continue;
-		tests++;
-		printf("%-11s %-12s %-10s %s\n", area->name, test->rule,
-			rule != NULL ? rule->level : "?", test->name);
-	}
+	for (size_t i = 0; i < *area->count; i++)
+		tests += conform_matches(pattern, area->tests[i].rule);
 	return tests;
 }
 
-static int list(char *const *patterns, int count)
+/* A pattern that chooses no test is a mistake, and would not be seen among others. */
+static int complain_of_pattern(const char *pattern)
 {
-	size_t tests = 0;
+	if (conform_rule_find(pattern) != NULL)
+		fprintf(stderr,
+			"hvconform: %s is a rule, but none of these tests is about it; see "
+			"hvconform "
+			"show %s\n",
+			pattern, pattern);
+	else
+		fprintf(stderr,
+			"hvconform: no test has a rule that matches %s; see hvconform list\n",
+			pattern);
+	return 2;
+}
+
+static void list_area(const struct conform_area *area, const char *const *patterns, size_t count)
+{
+	for (size_t i = 0; i < *area->count; i++) {
+		const struct conform_test *test = &area->tests[i];
+		const struct conform_rule *rule = conform_rule_find(test->rule);
+		if (matches(test->rule, patterns, count))
+			printf("%-11s %-12s %-10s %s\n", area->name, test->rule,
+				rule != NULL ? rule->level : "?", test->name);
+	}
+}
+
+static bool is_listed(const struct area_set *set, const char *side)
+{
+	return side == NULL || strcmp(side, set->side) == 0;
+}
+
+static int list(char *const *words, int count)
+{
+	const char *patterns[PATTERNS_MAX];
+	size_t pattern_count = 0;
 	const char *side = NULL;
 
-	if (count > 0 &&
-		(strcmp(patterns[0], "--host") == 0 || strcmp(patterns[0], "--guest") == 0)) {
-		side = *patterns++;
-		count--;
+	for (int i = 0; i < count; i++) {
+		const bool is_side = strcmp(words[i], "--host") == 0 ||
+				     strcmp(words[i], "--guest") == 0;
+		if (words[i][0] == '-' && !is_side)
+			return complain(words[i], " is not an option of list");
+		if (is_side && side != NULL && strcmp(side, words[i]) != 0)
+			return complain("list: give --host or --guest, not both", "");
+		if (is_side)
+			side = words[i];
+		else if (pattern_count == PATTERNS_MAX)
+			return complain("list: too many patterns", "");
+		else
+			patterns[pattern_count++] = words[i];
+	}
+	for (size_t i = 0; i < pattern_count; i++) {
+		size_t tests = 0;
+		for (size_t s = 0; s < AREA_SETS; s++)
+			for (size_t a = 0;
+				is_listed(&area_sets[s], side) && a < *area_sets[s].count; a++)
+				tests += area_matches(&area_sets[s].areas[a], patterns[i]);
+		if (tests == 0)
+			return complain_of_pattern(patterns[i]);
 	}
 	for (size_t s = 0; s < AREA_SETS; s++)
-		for (size_t a = 0; a < *area_sets[s].count; a++)
-			if (side == NULL || strcmp(side, area_sets[s].side) == 0)
-				tests += list_area(&area_sets[s].areas[a], patterns, count);
-	if (tests == 0)
-		return complain("no test has a rule that matches ", patterns[0]);
+		for (size_t a = 0; is_listed(&area_sets[s], side) && a < *area_sets[s].count; a++)
+			list_area(&area_sets[s].areas[a], patterns, pattern_count);
 	return 0;
 }
 
@@ -290,12 +331,15 @@ static int run_target(
 {
 	struct run run;
 
+	for (size_t i = 0; i < config->pattern_count; i++) {
+		size_t tests = 0;
+		for (size_t a = 0; a < config->area_count; a++)
+			tests += area_matches(&config->areas[a], config->patterns[i]);
+		if (tests == 0)
+			return complain_of_pattern(config->patterns[i]);
+	}
 	if (run_begin(config, &run) != 0)
 		return 3;
-	if (run.total == 0) {
-		run_free(&run);
-		return complain("--only: no test has a rule that matches ", options->only[0]);
-	}
 	if (options->resume != NULL && report_resume(options->resume, config, &run) != 0) {
 		run_free(&run);
 		return 2;
@@ -434,6 +478,7 @@ static int run_parse(int argc, char **argv)
 		{0},
 	};
 	struct options options = {0};
+	char letter[] = "-?";
 
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, ":", known, NULL)) != -1;) {
@@ -494,7 +539,9 @@ static int run_parse(int argc, char **argv)
 		case ':':
 			return complain(argv[optind - 1], ": a value is missing");
 		default:
-			return complain(argv[optind - 1], " is not an option of run");
+			letter[1] = (char)optopt; /* of -vx optind is still before it */
+			return complain(optopt > ' ' ? letter : argv[optind - 1],
+				" is not an option of run");
 		}
 	}
 	if (optind < argc)
@@ -507,7 +554,9 @@ int main(int argc, char **argv)
 	const char *command = argc > 1 ? argv[1] : "";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (strcmp(command, "--help") == 0) {
+	/* `hvconform list --help`, too; image has a help of its own. */
+	if (strcmp(command, "--help") == 0 ||
+		(argc == 3 && strcmp(argv[2], "--help") == 0 && strcmp(command, "image") != 0)) {
 		fputs(usage, stdout);
 		return 0;
 	}
