@@ -283,15 +283,19 @@ fuzz: $(LIBFUZZER_FILES) ## fuzz each target, SECONDS=60 in all
 
 # On KVM and QEMU: here, or in the rig, which may be slow.
 HOST := loopback
-conformance: programs $(if $(filter loopback,$(HOST)),,bare) ## judge a host by the rules of protocol/; HOST=loopback|kvm|qemu; GUEST=library, or linux KERNEL=6.1|6.12; ONLY='R-RING-*'
+ifneq ($(filter conformance,$(MAKECMDGOALS)),)
+$(foreach host,$(filter-out loopback kvm qemu,$(HOST)),$(error HOST=loopback, kvm or qemu, not $(host)))
+$(foreach guest,$(filter-out library linux,$(GUEST)),$(error GUEST=library or linux, not $(guest)))
+endif
+conformance: programs $(if $(filter loopback,$(HOST)),,bare) ## judge a host by the rules of protocol/; HOST=loopback|kvm|qemu; GUEST=library, or linux KERNEL=6.1|6.12; ONLY='R-RING-* R-GPADL-*'
 ifeq ($(GUEST),linux)
-	@B=$(B) tests/conformance/linux/judge $(KERNEL) $(if $(ONLY),--only '$(ONLY)')
+	@B=$(B) tests/conformance/linux/judge $(KERNEL) $(ONLY:%=--only '%')
 else ifneq ($(GUEST),)
-	@$(B)/bin/hvconform run --guest $(GUEST) $(if $(ONLY),--only '$(ONLY)')
+	@$(B)/bin/hvconform run --guest $(GUEST) $(ONLY:%=--only '%')
 else
 	@$(if $(filter loopback,$(HOST)),,B=$(B) tests/system/rig/vm-host -c 2 -t 900) \
 		$(B)/bin/hvconform run --host $(HOST) $(if $(filter loopback,$(HOST)),,--timeout 60) \
-		$(if $(ONLY),--only '$(ONLY)')
+		$(ONLY:%=--only '%')
 endif
 
 conformance-table: programs bare ## rewrite the table of docs/conformance.md; RESULTS=FOLDER, RUN=1 makes what is not in it
