@@ -49,7 +49,7 @@ static const char usage[] =
 	"  --only PATTERN   rules such as R-HCALL-002 or 'R-RING-*'; again for more\n"
 	"  --timeout S      a test that takes longer than S seconds has died (default 20)\n"
 	"  --resume FILE    --json FILE, and what is in it already is not run again\n"
-	"  --tap            TAP on standard output, in place of the text\n"
+	"  --tap            TAP on standard output, in place of the text; so is any FILE \"-\"\n"
 	"  --junit FILE     JUnit XML\n"
 	"  --html FILE      a page for people\n"
 	"  --json FILE      for compare, show and --resume; written as results come\n"
@@ -280,7 +280,8 @@ static void on_result(const struct run *run)
 		fprintf(stderr, "%-8s %-12s %s (%.1f ms)\n", run_outcome_name(result->outcome),
 			result->test->rule, result->test->name, result->ms);
 	if (results_file != NULL && run_now_ms() - written_ms >= WRITE_EVERY_MS) {
-		(void)report_json(run, results_file, false);
+		if (report_json(run, results_file, false) != 0)
+			results_file = NULL; /* said once; it is tried again at the end */
 		written_ms = run_now_ms();
 	}
 }
@@ -298,15 +299,38 @@ static const char *vmwp_beside(char path[PATH_MAX])
 	return path;
 }
 
+/* Reports that go to standard output, in place of the text. */
+static unsigned on_output(const struct options *options)
+{
+	const char *const paths[] = {options->junit, options->html, options->json};
+	unsigned count = options->is_tap;
+
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		count += paths[i] != NULL && strcmp(paths[i], "-") == 0;
+	return count;
+}
+
+/* What cannot be written is said before the tests, not hours later. */
+static bool are_writable(const struct options *options)
+{
+	const char *const paths[] = {options->junit, options->html, options->json};
+
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		if (paths[i] != NULL && !report_is_writable(paths[i]))
+			return false;
+	return true;
+}
+
 static int write_reports(const struct options *options, const struct run *run)
 {
+	const bool has_text = on_output(options) == 0;
 	int result = 0;
 
 	if (options->is_tap)
 		result |= report_tap(run, "-");
-	else
+	if (has_text)
 		report_text(run, stdout);
-	if (options->is_verbose && !options->is_tap)
+	if (has_text && options->is_verbose)
 		report_skips(run, stdout);
 	if (options->junit != NULL)
 		result |= report_junit(run, options->junit);
@@ -343,6 +367,10 @@ static int run_target(
 	if (options->resume != NULL && report_resume(options->resume, config, &run) != 0) {
 		run_free(&run);
 		return 2;
+	}
+	if (!are_writable(options)) {
+		run_free(&run);
+		return 3;
 	}
 	const char *terminal = getenv("TERM");
 	is_terminal = isatty(STDERR_FILENO) && !options->is_verbose &&
@@ -418,6 +446,8 @@ static int run_chosen(struct options *options)
 			return complain("--self-check: not with --resume", "");
 		options->json = options->resume;
 	}
+	if (on_output(options) > 1)
+		return complain("run: one report only can be on standard output", "");
 	if (options->host != NULL && options->guest != NULL)
 		return complain("run: give --host or --guest, not both", "");
 	if (options->guest != NULL) {

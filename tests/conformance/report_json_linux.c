@@ -69,10 +69,8 @@ int report_json(const struct run *run, const char *path, bool is_complete)
 	const int result = replace(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	json_decref(root);
 	if (result != 0)
-		fprintf(stderr,
-			"hvconform: %s: could not be written; give a file in a folder to write "
-			"in\n",
-			path);
+		fprintf(stderr, "hvconform: %s: could not be written (%s); is there room?\n", path,
+			strerror(errno));
 	return result;
 }
 

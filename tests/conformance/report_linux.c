@@ -6,7 +6,30 @@
 #include "tests/conformance/rules.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool report_is_writable(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat status;
+
+	if (strcmp(path, "-") == 0)
+		return true;
+	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+		errno = EISDIR;
+	} else if (access(path, W_OK) == 0) {
+		return true;
+	} else if (errno == ENOENT && snprintf(folder, sizeof folder, "%s", path) < PATH_MAX) {
+		if (access(dirname(folder), W_OK) == 0)
+			return true;
+	}
+	fprintf(stderr, "hvconform: %s: %s; give a file in a folder to write in\n", path,
+		strerror(errno));
+	return false;
+}
 
 static FILE *file_open(const char *path)
 {

@@ -13,6 +13,8 @@
 
 #include <stdio.h>
 
+/* Can such a file be written, by what is known before? If not, a line on standard error says why. */
+bool report_is_writable(const char *path);
 /* Table of areas, then each failure with its evidence, then the total. */
 void report_text(const struct run *run, FILE *out);
 void report_skips(const struct run *run, FILE *out);
