@@ -6,6 +6,8 @@
  */
 #include "tests/conformance/image_iso_linux.h"
 
+#include "tests/conformance/conform_list.h"
+#include "tests/conformance/report_linux.h"
 #include "tests/conformance/run_linux.h"
 
 #include <errno.h>
@@ -102,6 +104,50 @@ static bool are_words_plain(const char *words)
 				    "0123456789 -_.,:=*?/+@%";
 
 	return words[strspn(words, plain)] == '\0';
+}
+
+static bool is_pattern(const struct conform_area *area, const char *pattern)
+{
+	for (size_t i = 0; i < *area->count; i++)
+		if (conform_matches(pattern, area->tests[i].rule))
+			return true;
+	return false;
+}
+
+/* Of those in docs/conformance.md: the image takes no notice of others, and runs all tests. */
+static bool is_word(const char *word)
+{
+	static const char *const words[] = {"attended", "crash", "self-check", "xapic"};
+	static const char *const numbers[] = {"from=", "to=", "memory="};
+
+	if (strncmp(word, "only=", 5) == 0) {
+		bool is_found = is_pattern(&conform_image_checks, word + 5);
+		for (size_t a = 0; a < conform_host_area_count && !is_found; a++)
+			is_found = is_pattern(&conform_host_areas[a], word + 5);
+		return is_found;
+	}
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		const size_t length = strlen(numbers[i]);
+		if (strncmp(word, numbers[i], length) == 0)
+			return word[length] != '\0' &&
+			       word[length + strspn(word + length, "0123456789")] == '\0';
+	}
+	return false;
+}
+
+/* The first that is none, in `copy`; or NULL. */
+static const char *word_unknown(const char *words, char copy[WORDS_BYTES])
+{
+	char *rest = copy;
+
+	snprintf(copy, WORDS_BYTES, "%s", words);
+	for (const char *word; (word = strsep(&rest, " ")) != NULL;)
+		if (word[0] != '\0' && !is_word(word))
+			return word;
+	return NULL;
 }
 
 /* ---- the folder ------------------------------------------------------------------------------ */
@@ -324,7 +370,7 @@ int image_iso(int argc, char **argv)
 		{0},
 	};
 	struct iso iso = {.append = ""};
-	char path[PATH_MAX];
+	char path[PATH_MAX], copy[WORDS_BYTES];
 
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, ":", known, NULL)) != -1;) {
@@ -356,6 +402,12 @@ int image_iso(int argc, char **argv)
 	if (!are_words_plain(iso.append))
 		return wrong("--append: letters, digits, spaces and -_.,:=*?/+@% only, not ",
 			iso.append);
+	const char *unknown = iso.image == NULL ? word_unknown(iso.append, copy) : NULL;
+	if (unknown != NULL)
+		return wrong("--append: neither a word of the image nor a pattern of its tests: ",
+			unknown);
+	if (!report_is_writable(iso.iso))
+		return 1;
 	if (iso.image == NULL)
 		iso.image = run_image_find(path);
 	if (iso.image == NULL)

@@ -8,8 +8,9 @@
  *	  image_report.h    lines over the UART
  *	  conform_list.h    tests by number
  *
- * Words: only=PATTERN (again for more), from=N, to=N (numbers of tests), memory=MIB (where
- * guest-physical memory ends), self-check, crash.
+ * Words (docs/conformance.md; image_iso_linux.c checks them): only=PATTERN (again for more),
+ * from=N, to=N (numbers of tests), memory=MIB (where guest-physical memory ends), self-check,
+ * attended, crash.
  *
  * Threads: the boot VP; the others do what they are asked to.
  */
