@@ -61,6 +61,20 @@ static enum conform_verdict stops(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* A host that is too late with one answer, and well again before it is looked at. */
+static enum conform_verdict unanswered(struct conform_target *t)
+{
+	const pid_t pid = host_pid();
+	uint64_t value;
+
+	NEED(pid > 0, "the host's process was not found");
+	kill(pid, SIGSTOP);
+	const bool is_read = conform_read(t, 0, HV_X64_MSR_VP_INDEX, &value);
+	kill(pid, SIGCONT);
+	EXPECT(!is_read, "a host that is stopped has answered");
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict crashes(struct conform_target *t)
 {
 	(void)t;
@@ -81,6 +95,7 @@ static const struct conform_test checks[] = {
 	{"SELF-AFTER-DEATH", "the next test has a new host", passes, CONFORM_BUS, 0, 0},
 	{"SELF-HANG", "the host is stopped", stops, 0, 0, 0},
 	{"SELF-AFTER-HANG", "the next test has a new host", passes, CONFORM_BUS, 0, 0},
+	{"SELF-UNANSWERED", "a register that is not answered has not faulted", unanswered, 0, 0, 0},
 	{"SELF-CRASH", "the test crashes", crashes, 0, 0, 0},
 	{"SELF-LEAVE", "the test leaves without a verdict", leaves, 0, 0, 0},
 	{"SELF-END", "the last test has the same host", passes, CONFORM_BUS, 0, 0},
