@@ -11,6 +11,8 @@
 
 #include "tests/conformance/conform.h"
 
+#define CONFORM_IMAGE_PATTERNS_MAX 16u /* that an image takes */
+
 struct conform_list {
 	const struct conform_area *areas;
 	size_t area_count;

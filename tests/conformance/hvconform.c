@@ -390,6 +390,9 @@ static int run_target(
 		fprintf(stderr, "hvconform: stopped after %zu of %zu tests%s\n", run.count,
 			run.total,
 			options->json != NULL ? "; --resume FILE goes on from here" : "");
+	else if (result == 0 && !is_whole)
+		fprintf(stderr, "hvconform: %zu of %zu tests have no verdict: they were not run\n",
+			run.total - run.count, run.total);
 	run_free(&run);
 	if (result != 0 || written != 0 || !is_whole)
 		return 3;

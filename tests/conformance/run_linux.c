@@ -10,6 +10,15 @@
 #include <string.h>
 #include <time.h>
 
+void run_text_put(char *to, size_t bytes, const char *from)
+{
+	size_t i = 0;
+
+	for (; i + 1 < bytes && from[i] != '\0'; i++)
+		to[i] = from[i] >= 0x20 && from[i] <= 0x7e ? from[i] : '?';
+	to[i] = '\0';
+}
+
 const char *run_outcome_name(enum run_outcome outcome)
 {
 	static const char *const names[] = {"passed", "failed", "skipped", "died"};
@@ -97,7 +106,9 @@ static bool result_put(struct run *run, const struct run_result *result)
 {
 	if (run->count == run->total || find(run, result->test) != NULL)
 		return false;
-	run->results[run->count++] = *result;
+	struct run_result *added = &run->results[run->count++];
+	*added = *result;
+	run_text_put(added->evidence, sizeof added->evidence, result->evidence);
 	run->totals[result->outcome]++;
 	return true;
 }
@@ -119,7 +130,7 @@ void run_amend(struct run *run, const struct conform_test *test, enum run_outcom
 	run->totals[result->outcome]--;
 	run->totals[outcome]++;
 	result->outcome = outcome;
-	snprintf(result->evidence, sizeof result->evidence, "%s", evidence);
+	run_text_put(result->evidence, sizeof result->evidence, evidence);
 }
 
 void run_add(const struct run_config *config, struct run *run, const struct run_result *result)

@@ -48,6 +48,12 @@ struct run {
 	double seconds;
 };
 
+/*
+ * Copy what a target or a file says, as one line of ASCII: other bytes become "?", so that none
+ * of them is a command to a terminal, or an end of a line of TAP, or breaks XML.
+ */
+void run_text_put(char *to, size_t bytes, const char *from);
+
 /* "passed", "failed", "skipped", "died". */
 const char *run_outcome_name(enum run_outcome outcome);
 
@@ -81,7 +87,7 @@ bool run_wants(
 /* The test begins. */
 void run_begins(
 	const struct run_config *config, const struct run *run, const struct conform_test *test);
-/* Copied; counted. */
+/* Copied, its evidence by run_text_put(); counted. */
 void run_add(const struct run_config *config, struct run *run, const struct run_result *result);
 /* What was found out later about a test that has a result. */
 void run_amend(struct run *run, const struct conform_test *test, enum run_outcome outcome,

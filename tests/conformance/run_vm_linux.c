@@ -52,6 +52,7 @@ struct session {
 	bool is_running, is_ended; /* a test has begun; and has a verdict */
 	struct run_result result;  /* of that test, until the machine is known to live */
 	double began_ms;
+	double moved_ms; /* when the report last went on */
 };
 
 /* What a target differs in: the words of its command line, the last of them NULL. */
@@ -126,6 +127,7 @@ static int head_read(struct session *session, const char *line)
 		return -1;
 	}
 	session->is_headed = true;
+	session->moved_ms = run_now_ms();
 	if (session->is_ours)
 		session->before = vm_descriptors(&session->vm);
 	return 0;
@@ -150,10 +152,18 @@ static int begin_read(struct session *session, const char *line)
 			line);
 		return -1;
 	}
+	/* Each number once and upwards: `open` has room for that, and a run comes to its end. */
+	if (number < session->next || !run_wants(session->config, session->run, test)) {
+		fprintf(stderr,
+			"hvconform: the image runs a test that it was not asked for, or again "
+			"(it says: @begin %s)\n",
+			line);
+		return -1;
+	}
 	session->result = (struct run_result){.area = area, .test = test};
 	session->is_running = true;
 	session->next = (unsigned)number + 1;
-	session->began_ms = run_now_ms();
+	session->began_ms = session->moved_ms = run_now_ms();
 	run_begins(session->config, session->run, test);
 	return 0;
 }
@@ -175,9 +185,13 @@ static void end_read(struct session *session, const char *line)
 			break;
 	if (result->outcome == RUN_DIED)
 		return;
+	/* Neither "nan" nor "inf": JSON has no word for them. */
+	if (!(result->ms >= 0 && result->ms < 1e9))
+		result->ms = run_now_ms() - session->began_ms;
 	line += length;
 	snprintf(result->evidence, sizeof result->evidence, "%s", *line == ' ' ? line + 1 : line);
 	session->is_ended = true;
+	session->moved_ms = run_now_ms();
 }
 
 static int line_read(struct session *session, const char *line)
@@ -194,7 +208,7 @@ static int line_read(struct session *session, const char *line)
 		end_read(session, line + 5);
 	} else if (session->is_headed && sscanf(line, "@reset %u", &next) == 1) {
 		result_settle(session);
-		session->next = next;
+		session->next = next < session->count ? next : session->count;
 		session->is_over = true;
 	} else if (session->is_headed && strncmp(line, "@total ", 7) == 0) {
 		result_settle(session);
@@ -231,6 +245,15 @@ static int charge(struct session *session, const char *how)
 	return 0;
 }
 
+/* The next line. Lines that are no report do not keep a machine alive. */
+static enum vm_event line_await(struct session *session, char line[VM_LINE_BYTES])
+{
+	const double limit = session->is_headed ? session->config->limit_ms : HEAD_LIMIT_MS;
+	const double left = session->moved_ms + limit - run_now_ms();
+
+	return left > 0 ? vm_line(&session->vm, (unsigned)left + 1, line) : VM_SILENT;
+}
+
 static int machine_run(struct session *session, char *arguments[])
 {
 	char line[VM_LINE_BYTES], how[CONFORM_EVIDENCE_BYTES];
@@ -243,9 +266,9 @@ static int machine_run(struct session *session, char *arguments[])
 	if (vm_start(&session->vm, arguments) != 0)
 		return -1;
 	session->run->hosts++;
+	session->moved_ms = run_now_ms();
 	while (event == VM_LINE && result == 0 && !session->is_over) {
-		event = vm_line(&session->vm,
-			session->is_headed ? session->config->limit_ms : HEAD_LIMIT_MS, line);
+		event = line_await(session, line);
 		if (event == VM_LINE)
 			result = line_read(session, line);
 	}
@@ -268,7 +291,7 @@ static bool words_make(const struct session *session, unsigned from, unsigned to
 		from, to, config->is_self_check ? " self-check" : "");
 
 	for (size_t i = 0; i < config->pattern_count; i++) {
-		if (used >= (int)WORDS_BYTES)
+		if (used >= (int)WORDS_BYTES || i == CONFORM_IMAGE_PATTERNS_MAX)
 			return false;
 		used += snprintf(
 			words + used, WORDS_BYTES - (size_t)used, " only=%s", config->patterns[i]);
@@ -310,8 +333,8 @@ static int machines_run(struct session *session, const char *image, command_fn *
 			return 0;
 		const unsigned to = wanted_to(session, from);
 		if (!words_make(session, from, to, words)) {
-			fprintf(stderr, "hvconform: the patterns are too long for an image: give "
-					"fewer --only\n");
+			fprintf(stderr, "hvconform: the patterns are too many or too long for an "
+					"image: give fewer --only\n");
 			return -1;
 		}
 		arguments[command(session->config, image, words, arguments)] = NULL;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define LOG_LINES_PRINTED 4u
+#define LOG_LINE_BYTES	  512u
 
 int vm_prepare(struct vm *vm)
 {
@@ -153,36 +154,35 @@ enum vm_event vm_line(struct vm *vm, unsigned limit_ms, char line[VM_LINE_BYTES]
 /* Of its log the last line that warns, or the last; the guest's if that is empty. */
 static void last_words(const struct vm *vm, char *line, size_t bytes)
 {
-	char *at = NULL;
-	size_t room = 0;
+	char at[LOG_LINE_BYTES];
 	bool has_warned = false;
 	FILE *log = fopen(vm->log, "re");
 
 	snprintf(line, bytes, "%.*s", (int)bytes - 1, vm->last);
 	if (log == NULL)
 		return;
-	while (getline(&at, &room, log) > 0) {
+	while (fgets(at, sizeof at, log) != NULL) {
 		const bool warns = strstr(at, "warning: ") != NULL || strstr(at, "error: ") != NULL;
 		at[strcspn(at, "\r\n")] = '\0';
 		if (at[0] != '\0' && (warns || !has_warned))
 			snprintf(line, bytes, "%.*s", (int)bytes - 1, at);
 		has_warned = has_warned || warns;
 	}
-	free(at);
 	fclose(log);
 }
 
 void vm_log_print(const struct vm *vm)
 {
-	char *line = NULL;
-	size_t room = 0;
+	char line[LOG_LINE_BYTES], plain[LOG_LINE_BYTES];
 	FILE *log = fopen(vm->log, "re");
 
 	if (log == NULL)
 		return;
-	for (unsigned i = 0; i < LOG_LINES_PRINTED && getline(&line, &room, log) > 0; i++)
-		fprintf(stderr, "  | %s", line);
-	free(line);
+	for (unsigned i = 0; i < LOG_LINES_PRINTED && fgets(line, sizeof line, log) != NULL; i++) {
+		line[strcspn(line, "\r\n")] = '\0';
+		run_text_put(plain, sizeof plain, line);
+		fprintf(stderr, "  | %s\n", plain);
+	}
 	fclose(log);
 }
 
@@ -232,13 +232,16 @@ void vm_end(struct vm *vm, unsigned limit_ms, char *how, size_t bytes)
 
 	if (!has_ended)
 		kill(vm->pid, SIGKILL);
-	waitpid(vm->pid, &status, 0);
+	/* And what it has started: it may be a script. Not reaped yet, its group is its own. */
+	kill(-vm->pid, SIGKILL);
+	while (waitpid(vm->pid, &status, 0) < 0 && errno == EINTR)
+		continue;
 	close(vm->fd);
 	vm->fd = -1;
 	vm->pid = 0;
 	last_words(vm, words, sizeof words);
 	if (!has_ended)
-		snprintf(how, bytes, "it was silent; its last line: %s", words);
+		snprintf(how, bytes, "it was silent, or had no report; its last line: %s", words);
 	else if (WIFSIGNALED(status))
 		snprintf(how, bytes, "the host died of signal %d (%s); its last line: %s",
 			WTERMSIG(status), strsignal(WTERMSIG(status)), words);

@@ -19,12 +19,10 @@
 #include "tests/conformance/image/image_platform.h"
 #include "tests/conformance/image/image_report.h"
 
-#define PATTERNS_MAX 16u
-
 static struct {
 	struct conform_list list;
 	char words[BARE_COMMAND_LINE_MAX];
-	const char *patterns[PATTERNS_MAX];
+	const char *patterns[CONFORM_IMAGE_PATTERNS_MAX];
 	unsigned pattern_count;
 	unsigned from, to; /* numbers; `to` is the first that is not run */
 	uint64_t memory_bytes;
@@ -58,7 +56,7 @@ static void word_take(const char *word)
 	const char *value;
 
 	if ((value = value_of(word, "only=")) != NULL) {
-		if (suite.pattern_count < PATTERNS_MAX)
+		if (suite.pattern_count < CONFORM_IMAGE_PATTERNS_MAX)
 			suite.patterns[suite.pattern_count++] = value;
 	} else if ((value = value_of(word, "from=")) != NULL) {
 		suite.from = number_of(value);
