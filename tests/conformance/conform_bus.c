@@ -163,26 +163,62 @@ static bool fence_is(
 	__builtin_memcpy(words, message->payload,
 		message->bytes < sizeof words ? message->bytes : sizeof words);
 	const uint32_t id = words[0] == VMBUS_MESSAGE_GPADL_CREATED ? words[3] : words[2];
-	return (words[0] == type && (type == VMBUS_MESSAGE_VERSION_RESPONSE || id == FENCE_ID)) ||
+	const bool is_gpadl = type == VMBUS_MESSAGE_GPADL_CREATED ||
+			      type == VMBUS_MESSAGE_GPADL_TORNDOWN;
+	return (words[0] == type && (!is_gpadl || id == FENCE_ID)) ||
 	       conform_no(t, "%s was answered with %s (%u)", after, vmbus_message_name(words[0]),
 		       words[0]);
 }
 
-/* A contact of the version in force, which begins a new connection; or of no version. */
+/* The next message is VERSION_RESPONSE, which takes the version or does not. */
+static bool contact_is(struct conform_target *t, const char *after, bool is_taken)
+{
+	struct vmbus_version_response_wire response = {0};
+	struct winhv_message message;
+
+	if (!conform_bus_receive(t, &message))
+		return conform_no(t, "after %s the host answers nothing any more", after);
+	__builtin_memcpy(&response, message.payload,
+		message.bytes < sizeof response ? message.bytes : sizeof response);
+	if (!fence_is(t, VMBUS_MESSAGE_VERSION_RESPONSE, after, &message))
+		return false;
+	return (response.supported != 0) == is_taken ||
+	       conform_no(t, "%s was answered with VERSION_RESPONSE", after);
+}
+
+/*
+ * While disconnected: a contact that is refused, then one that is taken and ended. Answers to
+ * contacts look all alike, and one too many would put the two out of step.
+ */
+static bool quiet_disconnected(struct conform_target *t, const char *after)
+{
+	const struct vmbus_initiate_contact_wire refused = conform_contact(t, NO_VERSION, 0);
+	const struct vmbus_initiate_contact_wire taken = conform_contact(t, VMBUS_VERSION_3_0, 0);
+	struct winhv_message message;
+
+	t->bus.connection_id = VMBUS_CONNECTION_MESSAGE;
+	if (!conform_bus_post(t, &refused, VMBUS_INITIATE_CONTACT_BYTES) ||
+		!contact_is(t, after, false) ||
+		!conform_bus_post(t, &taken, VMBUS_INITIATE_CONTACT_BYTES) ||
+		!contact_is(t, after, true))
+		return false;
+	return conform_bus_post_type(t, VMBUS_MESSAGE_UNLOAD) && conform_bus_receive(t, &message) &&
+	       fence_is(t, VMBUS_MESSAGE_UNLOAD_COMPLETE, after, &message);
+}
+
+/* A contact of the version in force, which begins a new connection. */
 static bool quiet_by_contact(struct conform_target *t, const char *after)
 {
 	struct conform_bus *bus = &t->bus;
-	const struct vmbus_initiate_contact_wire contact = conform_contact(
-		t, bus->version ? bus->version : NO_VERSION, bus->features);
+	const struct vmbus_initiate_contact_wire contact =
+		conform_contact(t, bus->version, bus->features);
 	struct winhv_message message;
 
 	bus->connection_id = VMBUS_CONNECTION_MESSAGE;
-	if (!conform_bus_post(
-		    t, &contact, bus->version ? sizeof contact : VMBUS_INITIATE_CONTACT_BYTES) ||
-		!conform_bus_receive(t, &message))
+	if (!conform_bus_post(t, &contact, sizeof contact) || !conform_bus_receive(t, &message))
 		return conform_no(t, "after %s the host answers nothing any more", after);
 	if (fence_is(t, VMBUS_MESSAGE_VERSION_RESPONSE, after, &message)) {
-		bus->is_renewed = bus->version != 0;
+		bus->is_renewed = true;
 		return true;
 	}
 	/* The answer is still to come: it is not for the next test. */
@@ -205,7 +241,9 @@ bool conform_bus_quiet(struct conform_target *t, const char *after)
 	struct winhv_message message;
 	struct vmbus_gpadl_created_wire created = {0};
 
-	if (bus->version == 0 || bus->is_renewed)
+	if (bus->version == 0)
+		return quiet_disconnected(t, after);
+	if (bus->is_renewed)
 		return quiet_by_contact(t, after);
 	if (bus->fence_page.va == NULL)
 		bus->fence_page = conform_pages(t, VMBUS_PAGE_BYTES);
