@@ -197,19 +197,38 @@ static enum conform_verdict stale_type(struct conform_target *t)
 	return goes_on(t, IN_HEADER(type), IC_TYPE_SHUTDOWN);
 }
 
-/* Whatever it does with the channel: nothing else suffers, and it can be opened again. */
+/*
+ * A mutilated answer agrees on 1.0, the right one after it on 3.0: requests are of 3.0, or there
+ * are none, for the host has given the channel up. Nothing else suffers, and it can be opened again.
+ */
 static enum conform_verdict refused(struct conform_target *t, size_t at, uint8_t value)
 {
+	struct packet_view view;
+	const struct ic_version_wire right = {3, 0};
 	OPENED(guid_heartbeat);
 	uint8_t answer[IC_NEGOTIATE_MAX_BYTES];
-	const struct ic_agreement agreement = {.framework = {3, 0}, .message = {3, 0}};
+	const struct ic_agreement agreement = {.framework = {3, 0}, .message = {1, 0}};
+	NEED(is_listed(&received, agreement.message) && is_listed(&received, right),
+		"the host does not list versions 1.0 and 3.0");
 	const size_t bytes = ic_negotiate_answer(
 		received.payload, received.bytes, &agreement, answer, sizeof answer);
 	EXPECT(bytes != 0, "the negotiation request cannot be answered");
 	answer[at] = value;
 	for (unsigned i = 0; i < 3; i++)
 		TRY(send(t, &channel, answer, (uint32_t)bytes, received.transaction_id));
+	TRY(agree(t, &channel, &received, right));
 	TRY(conform_bus_quiet(t, "a response that is refused"));
+	if (conform_channel_receive(t, &channel, &view)) {
+		struct ic_message message;
+		EXPECT(ic_message_decode(view.payload, view.payload_bytes, &message) == IC_OK,
+			"a message is broken");
+		EXPECT(message.header.type == IC_TYPE_HEARTBEAT &&
+				ic_version_compare(message.header.message, right) == 0,
+			"it is taken: message type %u of version %u.%u comes",
+			message.header.type, message.header.message.major,
+			message.header.message.minor);
+		conform_channel_done(t, &channel, &view);
+	}
 	TRY(conform_channel_close(t, &channel));
 	TRY(conform_channel_open(t, &channel, offer, RING_PAGES));
 	TRY(receive(t, &channel, &received));
