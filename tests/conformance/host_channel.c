@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Opening, closing, moving interrupts, signals. On the first offer. */
 #include "tests/conformance/conform_areas.h"
+#include "tests/conformance/conform_storage.h"
 
 #define BEGIN                                                                                      \
 	struct conform_channel channel;                                                            \
@@ -134,7 +135,7 @@ static enum conform_verdict no_events(struct conform_target *t)
 
 static enum conform_verdict bad_vp(struct conform_target *t)
 {
-	static const uint32_t vps[] = {64, 4096, 0x7fffffff, 0xfffffffe};
+	const uint32_t vps[] = {t->hv->vp_count, 64, 4096, 0x7fffffff, 0xfffffffe};
 	LENT;
 	for (unsigned i = 0; i < sizeof vps / sizeof vps[0]; i++) {
 		open.target_vp = vps[i];
@@ -171,14 +172,31 @@ static enum conform_verdict extended(struct conform_target *t)
 	open.connection_id = 0x123456;                                                             \
 	open.event_flag = 77
 
+/* What the guest chose signals, both ways. A host may look at a ring without any signal, too. */
 static enum conform_verdict own_signal(struct conform_target *t)
 {
+	const union conform_packet begin = {.header = {.operation = STORAGE_OP_BEGIN_INITIALIZATION,
+						    .flags = STORAGE_PACKET_COMPLETION_REQUESTED}};
+	const struct packet_header header = {.type = PACKET_TYPE_INBAND,
+		.flags = PACKET_FLAG_COMPLETION_REQUESTED,
+		.payload_bytes = sizeof begin};
+	struct packet_view view;
 	SIGNAL_PARAMETERS;
+	const struct vmbus_offer_channel_wire *offer = conform_offer(t, &guid_storage);
+	NEED(offer != NULL, "the host offers no SCSI controller");
+	TRY(conform_channel_lend(t, &channel, offer, 2));
+	open.relid = channel.relid;
+	open.open_id = channel.open_id;
+	open.ring_gpadl_id = channel.gpadl_id;
 	TRY(conform_bus_post(t, &open, VMBUS_OPEN_CHANNEL_EXTENDED_BYTES));
 	TRY(conform_bus_expect(t, VMBUS_MESSAGE_OPEN_CHANNEL_RESULT, &result, sizeof result));
 	EXPECT(result.status == VMBUS_STATUS_SUCCESS, "status 0x%x", result.status);
+	EXPECT(ring_send(&channel.out, &header, NULL, &begin) == RING_OK, "there is no room");
+	(void)ring_flush(&channel.out);
 	EXPECT(winhv_signal_event(t->hv, 0x123456, 0) == HV_STATUS_SUCCESS,
 		"the id of the guest does not signal");
+	TRY(conform_event(t, 0, 77));
+	EXPECT(ring_peek(&channel.in, &view) == RING_OK, "an event came without a packet");
 	return CONFORM_PASS;
 }
 
@@ -342,6 +360,8 @@ static enum conform_verdict modify_none(struct conform_target *t)
 static enum conform_verdict modify_bad_vp(struct conform_target *t)
 {
 	MODIFY;
+	TRY(move(t, channel.relid, t->hv->vp_count));
+	TRY(moved(t, channel.relid, false, "the VP behind the last"));
 	TRY(move(t, channel.relid, 4095));
 	TRY(moved(t, channel.relid, false, "VP 4095"));
 	TRY(move(t, channel.relid, 0));
@@ -413,7 +433,7 @@ const struct conform_test conform_channel_tests[] = {
 	{"R-OPEN-006", "a bad downstream page fails", downstream_page, CONFORM_BUS, 0, 0},
 	{"R-OPEN-007", "after a failure it can be opened", after_failure, CONFORM_BUS, 0, 0},
 	{"R-OPEN-008", "bad indices at the opening do no harm", bad_indices, CONFORM_BUS, 0, 0},
-	{"R-OPEN-010", "with feature 0x01 the guest's id signals", own_signal, CONFORM_BUS, 0, 0},
+	{"R-OPEN-010", "with feature 0x01 the guest's id and flag signal", own_signal, CONFORM_BUS, 0, 0},
 	{"R-OPEN-011", "bad signal parameters fail", bad_signal, CONFORM_BUS, 0, 0},
 	{"R-OPEN-012", "with feature 0x01, 148 bytes are dropped", short_open, CONFORM_BUS, 0, 0},
 	{"R-OPEN-014", "a channel opens without events", no_events, CONFORM_BUS, 0, 0},

@@ -285,13 +285,13 @@ static enum conform_verdict unload_to_vp(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-static enum conform_verdict no_such_vp(struct conform_target *t)
+static enum conform_verdict contact_for(struct conform_target *t, uint32_t vp)
 {
 	struct vmbus_initiate_contact_wire contact = conform_contact(t, VMBUS_VERSION_3_0, 0);
 	struct winhv_message message;
 	struct vmbus_version_response_wire response = {0};
 
-	contact.target_vp = 0x7fffffff;
+	contact.target_vp = vp;
 	TRY(conform_bus_post(t, &contact, CONTACT_BYTES));
 	/* Not at all, or a failure on VP 0: the next contact tells. */
 	const struct vmbus_initiate_contact_wire next = conform_contact(t, VMBUS_VERSION_3_0, 0);
@@ -307,6 +307,19 @@ static enum conform_verdict no_such_vp(struct conform_target *t)
 		response.connection_state);
 	t->bus.version = VMBUS_VERSION_3_0;
 	TRY(conform_bus_quiet(t, "a contact for a VP that does not exist"));
+	TRY(conform_bus_unload(t));
+	return CONFORM_PASS;
+}
+
+static enum conform_verdict no_such_vp(struct conform_target *t)
+{
+	const uint32_t vps[] = {t->hv->vp_count, 0x7fffffff, 0xffffffff};
+
+	for (unsigned i = 0; i < sizeof vps / sizeof vps[0]; i++) {
+		const enum conform_verdict verdict = contact_for(t, vps[i]);
+		if (verdict != CONFORM_PASS)
+			return verdict;
+	}
 	return CONFORM_PASS;
 }
 
