@@ -92,7 +92,7 @@ static enum conform_verdict bad_ranges(struct conform_target *t)
 		const char *what;
 	} streams[] = {
 		{{RANGE(0, 0), pfn}, 2, 1, "a range without bytes"},
-		{{RANGE(16, 4096), pfn}, 2, 1, "an offset of 4096"},
+		{{RANGE(16, 4096), pfn, pfn}, 3, 1, "an offset of 4096"},
 		{{RANGE(16, 0xffffffff), pfn}, 2, 1, "an offset of 2^32 - 1"},
 		{{RANGE(8192, 0), pfn}, 2, 1, "fewer pages than needed"},
 		{{RANGE(4096, 1), pfn}, 2, 1, "an offset that needs another page"},
@@ -173,6 +173,9 @@ static enum conform_verdict same_id_in_progress(struct conform_target *t)
 		words[i] = pfn;
 	TRY(conform_gpadl_send(t, relid, id, sizeof words, 1, words, 27, 28));
 	TRY(answered(t, relid, id, other, 2, 1, false, "an id in progress"));
+	if (t->bus.offer_count > 1) /* bodies name no channel */
+		TRY(answered(t, t->bus.offers[1].relid, id, other, 2, 1, false,
+			"an id in progress, on another channel"));
 	TRY(conform_gpadl_body(t, id, words + 27, 14));
 	TRY(conform_gpadl_created(t, relid, id, &status));
 	EXPECT(status == VMBUS_STATUS_SUCCESS, "the first one: status 0x%x", status);
@@ -291,6 +294,41 @@ static enum conform_verdict bounded(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* Headers alone, each of the largest GPADL; what behind it is answered first shows that it waits. */
+static enum conform_verdict pages_bounded(struct conform_target *t)
+{
+	uint64_t words[VMBUS_GPADL_HEADER_U64_MAX];
+	struct vmbus_gpadl_created_wire answer = {.status = VMBUS_STATUS_SUCCESS};
+	unsigned begun = 0;
+	BEGIN;
+	const uint64_t small[2] = {page.bytes, pfn};
+	words[0] = (uint64_t)VMBUS_GPADL_PAGES_MAX * VMBUS_PAGE_BYTES;
+	for (unsigned i = 1; i < VMBUS_GPADL_HEADER_U64_MAX; i++)
+		words[i] = pfn;
+	for (; begun < 4000 && answer.status == VMBUS_STATUS_SUCCESS; begun++) {
+		const uint32_t large = conform_gpadl_id(t), other = conform_gpadl_id(t);
+		TRY(conform_gpadl_send(t, relid, large, VMBUS_GPADL_BYTES_MAX, 1, words,
+			VMBUS_GPADL_HEADER_U64_MAX, 28));
+		TRY(conform_gpadl_send(t, relid, other, 16, 1, small, 2, 28));
+		TRY(conform_bus_expect(t, VMBUS_MESSAGE_GPADL_CREATED, &answer, sizeof answer));
+		if (answer.gpadl_id == large) { /* and that of the other is still to come */
+			TRY(conform_gpadl_created(t, relid, other, &status));
+			break;
+		}
+		EXPECT(answer.status == VMBUS_STATUS_SUCCESS ||
+				answer.status == VMBUS_STATUS_QUOTA_EXCEEDED,
+			"after %u of 8190 pages one of 1 page: status 0x%x", begun, answer.status);
+		if (answer.status == VMBUS_STATUS_SUCCESS) {
+			TRY(conform_gpadl_teardown(t, relid, other));
+			TRY(conform_gpadl_torndown(t, other));
+		}
+	}
+	EXPECT(answer.status == VMBUS_STATUS_QUOTA_EXCEEDED,
+		"after %u GPADLs of 8190 pages: status 0x%x", begun, answer.status);
+	TRY(conform_bus_unload(t));
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict several_ranges(struct conform_target *t)
 {
 	BEGIN;
@@ -335,6 +373,7 @@ const struct conform_test conform_gpadl_tests[] = {
 	{"R-GPADL-020", "the release of a relid forgets its GPADLs in progress", forgotten,
 		CONFORM_BUS, 0, 0},
 	{"R-GPADL-023", "GPADLs are bounded", bounded, CONFORM_BUS, 0, 0},
+	{"R-GPADL-023", "their pages are, too", pages_bounded, CONFORM_BUS, 0, 0},
 	{"R-GPADL-024", "several ranges are accepted", several_ranges, CONFORM_BUS, 0, 0},
 	{"R-GPADL-032", "each answer has its request", not_memory, CONFORM_BUS, 0, 0},
 };
