@@ -203,6 +203,33 @@ static enum conform_verdict beneath(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* Two pages in one place, taken away from below and from above. */
+static enum conform_verdict beneath_two(struct conform_target *t)
+{
+	static const uint32_t registers[] = {HV_X64_MSR_SIMP, HV_X64_MSR_SIEFP};
+	const struct winhv_pages page = conform_pages(t, WINHV_PAGE_BYTES);
+	volatile uint8_t *memory = page.va;
+
+	__builtin_memset(page.va, 0x5c, WINHV_PAGE_BYTES);
+	EXPECT(conform_write(t, 0, HV_X64_MSR_SIMP, page.gpa | HV_MSR_PAGE_ENABLE), "SIMP faults");
+	EXPECT(conform_write(t, 0, HV_X64_MSR_SIMP, 0), "SIMP faults");
+	NEED(memory[0] != 0 || memory[4095] != 0,
+		"this hypervisor keeps its pages in the guest's memory");
+	for (unsigned first = 0; first < 2; first++) {
+		__builtin_memset(page.va, 0x5c, WINHV_PAGE_BYTES);
+		for (unsigned i = 0; i < 2; i++)
+			EXPECT(conform_write(t, 0, registers[i], page.gpa | HV_MSR_PAGE_ENABLE),
+				"register 0x%x faults", registers[i]);
+		EXPECT(conform_write(t, 0, registers[first], 0), "it faults");
+		memory[7] = 0x11; /* of the page that is left */
+		EXPECT(conform_write(t, 0, registers[1 - first], 0), "it faults");
+		for (unsigned i = 0; i < WINHV_PAGE_BYTES; i++)
+			EXPECT(memory[i] == 0x5c, "0x%x first: byte %u reads 0x%x",
+				registers[first], i, memory[i]);
+	}
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict synic_pages_empty(struct conform_target *t)
 {
 	static const uint32_t registers[] = {HV_X64_MSR_SIMP, HV_X64_MSR_SIEFP};
@@ -303,6 +330,7 @@ const struct conform_test conform_register_tests[] = {
 		CONFORM_HYPERCALLS, 0, 0},
 	{"R-REG-011", "a hypercall page beyond the address space faults", page_beyond, 0, 0, 0},
 	{"R-REG-013", "the memory beneath a page comes back", beneath, 0, SYNIC, 0},
+	{"R-REG-013", "the memory beneath two pages comes back", beneath_two, 0, SYNIC, 0},
 	{"R-REG-014", "SynIC pages are zero at first", synic_pages_empty, 0, SYNIC, 0},
 	{"R-REG-017", "P0 to P4 read back", crash_parameters, 0, 0, HV_FEATURE_GUEST_CRASH_MSRS},
 	{"R-REG-020", "registers have their values after reset", at_reset, 0, SYNIC, 0},
