@@ -172,12 +172,17 @@ static enum conform_verdict agreed_in_header(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-/* Send a mutilated answer to the negotiation; the right one after it is still taken. */
+/*
+ * A mutilated answer to the negotiation agrees on 1.0; the right one after it, on 3.0, is still
+ * taken, and it is the one that is.
+ */
 static enum conform_verdict goes_on(struct conform_target *t, size_t at, uint8_t value)
 {
 	const struct ic_version_wire version = {3, 0};
 	OPENED(guid_heartbeat);
-	const struct ic_agreement agreement = {.framework = {3, 0}, .message = version};
+	const struct ic_agreement agreement = {.framework = {3, 0}, .message = {1, 0}};
+	NEED(is_listed(&received, agreement.message) && is_listed(&received, version),
+		"the host does not list versions 1.0 and 3.0");
 	uint8_t answer[IC_NEGOTIATE_MAX_BYTES];
 	const size_t bytes = ic_negotiate_answer(
 		received.payload, received.bytes, &agreement, answer, sizeof answer);
@@ -186,15 +191,22 @@ static enum conform_verdict goes_on(struct conform_target *t, size_t at, uint8_t
 	TRY(send(t, &channel, answer, (uint32_t)bytes, received.transaction_id));
 	TRY(agree(t, &channel, &received, version));
 	TRY(receive(t, &channel, &received));
-	EXPECT(received.message.header.type == IC_TYPE_HEARTBEAT, "message type %u came",
-		received.message.header.type);
+	EXPECT(received.message.header.type == IC_TYPE_HEARTBEAT &&
+			ic_version_compare(received.message.header.message, version) == 0,
+		"message type %u of version %u.%u came", received.message.header.type,
+		received.message.header.message.major, received.message.header.message.minor);
 	return CONFORM_PASS;
 }
 #define IN_HEADER(field) (PACKET_PIPE_HEADER_BYTES + offsetof(struct ic_header_wire, field))
 
 static enum conform_verdict stale_type(struct conform_target *t)
 {
-	return goes_on(t, IN_HEADER(type), IC_TYPE_SHUTDOWN);
+	return goes_on(t, IN_HEADER(type), IC_TYPE_NEGOTIATE ^ IC_TYPE_SHUTDOWN);
+}
+
+static enum conform_verdict stale_answer(struct conform_target *t)
+{
+	return goes_on(t, IN_HEADER(type), IC_TYPE_NEGOTIATE ^ IC_TYPE_HEARTBEAT);
 }
 
 /*
@@ -445,6 +457,7 @@ const struct conform_test conform_ic_tests[] = {
 	{"R-IC-012", "a body beyond the message is refused", wrong_body_size, CONFORM_BUS, 0, 0},
 	{"R-IC-013", "responses of other types do not end negotiation", stale_type, CONFORM_BUS, 0,
 		0},
+	{"R-IC-013", "neither do those of the component's own", stale_answer, CONFORM_BUS, 0, 0},
 	{"R-IC-014", "a message that is too long harms nothing", too_long, CONFORM_BUS, 0, 0},
 	{"R-IC-015", "after reopening the host negotiates again", again, CONFORM_BUS, 0, 0},
 	{"R-IC-022", "time 4.0 says the reference time of its moment", time_reference, CONFORM_BUS,
