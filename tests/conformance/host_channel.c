@@ -55,6 +55,15 @@ static enum conform_verdict open_twice(struct conform_target *t)
 
 static enum conform_verdict ring_gpadl(struct conform_target *t)
 {
+	static const struct {
+		uint64_t range;
+		uint16_t ranges;
+		const char *what;
+	} shapes[] = {
+		{6 * WINHV_PAGE_BYTES, 2, "a channel over two ranges"},
+		{6 * WINHV_PAGE_BYTES - 8, 1, "a channel over a part of a page"},
+		{6 * WINHV_PAGE_BYTES | 8ull << 32, 1, "a channel that begins within a page"},
+	};
 	LENT;
 	const uint32_t good = open.ring_gpadl_id;
 	const uint32_t small = conform_gpadl_id(t);
@@ -82,6 +91,18 @@ static enum conform_verdict ring_gpadl(struct conform_target *t)
 		TRY(fails(t, &open, "a channel over another channel's GPADL"));
 	}
 	open = conform_channel_request(&channel);
+	for (unsigned i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+		uint64_t words[9] = {shapes[i].range};
+		for (unsigned at = 1; at < 9; at++)
+			words[at] = pages.gpa / WINHV_PAGE_BYTES + at % 3;
+		if (shapes[i].ranges == 2)
+			words[7] = WINHV_PAGE_BYTES;
+		open.ring_gpadl_id = conform_gpadl_id(t);
+		TRY(conform_gpadl_send(
+			t, channel.relid, open.ring_gpadl_id, 72, shapes[i].ranges, words, 9, 28));
+		TRY(conform_gpadl_created(t, channel.relid, open.ring_gpadl_id, &status));
+		TRY(fails(t, &open, shapes[i].what));
+	}
 	open.ring_gpadl_id = good;
 	TRY(opens(t, &open));
 	return CONFORM_PASS;

@@ -338,6 +338,24 @@ static enum conform_verdict several_ranges(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+static enum conform_verdict no_ranges(struct conform_target *t)
+{
+	struct vmbus_open_channel_result_wire result;
+	const uint64_t nothing = 0;
+	BEGIN;
+	TRY(conform_gpadl_send(t, relid, id, 0, 0, &nothing, 0, 28));
+	TRY(conform_gpadl_created(t, relid, id, &status)); /* either status */
+	const struct vmbus_open_channel_wire open = {.header.type = VMBUS_MESSAGE_OPEN_CHANNEL,
+		.relid = relid,
+		.ring_gpadl_id = id,
+		.downstream_page_offset = 2};
+	TRY(conform_bus_post(t, &open, VMBUS_OPEN_CHANNEL_BYTES));
+	TRY(conform_bus_expect(t, VMBUS_MESSAGE_OPEN_CHANNEL_RESULT, &result, sizeof result));
+	EXPECT(result.status != VMBUS_STATUS_SUCCESS, "a channel without rings was opened");
+	TRY(conform_gpadl_make(t, relid, conform_gpadl_id(t), &page));
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict not_memory(struct conform_target *t)
 {
 	BEGIN;
@@ -375,6 +393,7 @@ const struct conform_test conform_gpadl_tests[] = {
 	{"R-GPADL-023", "GPADLs are bounded", bounded, CONFORM_BUS, 0, 0},
 	{"R-GPADL-023", "their pages are, too", pages_bounded, CONFORM_BUS, 0, 0},
 	{"R-GPADL-024", "several ranges are accepted", several_ranges, CONFORM_BUS, 0, 0},
+	{"R-GPADL-025", "no ranges do no harm, and are no rings", no_ranges, CONFORM_BUS, 0, 0},
 	{"R-GPADL-032", "each answer has its request", not_memory, CONFORM_BUS, 0, 0},
 };
 const size_t conform_gpadl_test_count = sizeof conform_gpadl_tests / sizeof conform_gpadl_tests[0];
