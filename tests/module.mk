@@ -258,8 +258,11 @@ CONFORM_SRCS := \
 	tests/conformance/host_msr.c \
 	tests/conformance/host_offer.c \
 	tests/conformance/host_register.c \
+	tests/conformance/host_reserved.c \
 	tests/conformance/host_ring.c \
+	tests/conformance/host_signal.c \
 	tests/conformance/host_storage.c \
+	tests/conformance/host_subchannel.c \
 	tests/conformance/host_synic.c \
 	tests/conformance/host_timer.c \
 	tests/conformance/host_unload.c \

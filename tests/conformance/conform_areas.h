@@ -22,6 +22,9 @@
 	X(unload)                                                                                  \
 	X(gpadl)                                                                                   \
 	X(channel)                                                                                 \
+	X(signal)                                                                                  \
+	X(reserved)                                                                                \
+	X(subchannel)                                                                              \
 	X(ring)                                                                                    \
 	X(ic)                                                                                      \
 	X(storage)
