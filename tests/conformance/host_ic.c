@@ -187,7 +187,7 @@ static enum conform_verdict goes_on(struct conform_target *t, size_t at, uint8_t
 	const size_t bytes = ic_negotiate_answer(
 		received.payload, received.bytes, &agreement, answer, sizeof answer);
 	EXPECT(bytes != 0, "the negotiation request cannot be answered");
-	answer[at] = (uint8_t)(answer[at] ^ value);
+	answer[at] = value;
 	TRY(send(t, &channel, answer, (uint32_t)bytes, received.transaction_id));
 	TRY(agree(t, &channel, &received, version));
 	TRY(receive(t, &channel, &received));
@@ -201,12 +201,27 @@ static enum conform_verdict goes_on(struct conform_target *t, size_t at, uint8_t
 
 static enum conform_verdict stale_type(struct conform_target *t)
 {
-	return goes_on(t, IN_HEADER(type), IC_TYPE_NEGOTIATE ^ IC_TYPE_SHUTDOWN);
+	return goes_on(t, IN_HEADER(type), IC_TYPE_SHUTDOWN);
 }
 
 static enum conform_verdict stale_answer(struct conform_target *t)
 {
-	return goes_on(t, IN_HEADER(type), IC_TYPE_NEGOTIATE ^ IC_TYPE_HEARTBEAT);
+	return goes_on(t, IN_HEADER(type), IC_TYPE_HEARTBEAT);
+}
+
+static enum conform_verdict other_pipe_type(struct conform_target *t)
+{
+	return goes_on(t, offsetof(struct packet_pipe_wire, type), 2);
+}
+
+static enum conform_verdict pipe_too_short(struct conform_target *t)
+{
+	return goes_on(t, offsetof(struct packet_pipe_wire, length), IC_HEADER_BYTES - 4);
+}
+
+static enum conform_verdict pipe_too_long(struct conform_target *t)
+{
+	return goes_on(t, offsetof(struct packet_pipe_wire, length), 0xff);
 }
 
 /*
@@ -465,7 +480,13 @@ const struct conform_test conform_ic_tests[] = {
 	{"R-IC-023", "the first time message has SYNC", time_sync_first, CONFORM_BUS, 0, 0},
 	{"R-IC-024", "time messages ask for a response", time_request, CONFORM_BUS, 0, 0},
 	{"R-IC-030", "the pipe type is 1", pipe_header, CONFORM_BUS, 0, 0},
+	{"R-IC-030", "a message of another pipe type is dropped", other_pipe_type, CONFORM_BUS, 0,
+		0},
 	{"R-IC-031", "the pipe length fits", pipe_length, CONFORM_BUS, 0, 0},
+	{"R-IC-031", "a pipe length below the header is dropped", pipe_too_short, CONFORM_BUS, 0,
+		0},
+	{"R-IC-031", "a pipe length beyond the packet is dropped", pipe_too_long, CONFORM_BUS, 0,
+		0},
 	{"R-IC-032", "requests have flags 3", flag_bits, CONFORM_BUS, 0, 0},
 	{"R-IC-036", "a flood ends its channel only", flood, CONFORM_BUS, 0, 0},
 	{"R-IC-038", "the agreed versions are in the header", agreed_in_header, CONFORM_BUS, 0, 0},

@@ -286,6 +286,12 @@ static enum conform_verdict own_index_kept(struct conform_target *t)
 	word_set(channel->in_control, RING_WORD_IN, word(channel->in_control, RING_WORD_OUT));
 	push(t, channel);
 	TRY(completed(t, channel, channel->next_id + 0x9000));
+	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
+	while (word(channel->out_control, RING_WORD_OUT) !=
+		word(channel->out_control, RING_WORD_IN))
+		EXPECT(conform_now(t) < deadline, "out stays at %u, in is %u",
+			word(channel->out_control, RING_WORD_OUT),
+			word(channel->out_control, RING_WORD_IN));
 	return CONFORM_PASS;
 }
 
@@ -391,10 +397,91 @@ static enum conform_verdict bad_types(struct conform_target *t)
 
 static enum conform_verdict no_extended_header(struct conform_target *t)
 {
-	const struct packet_descriptor_wire descriptor = {
+	const struct packet_descriptor_wire gpa_direct = {
 		.type = PACKET_TYPE_GPA_DIRECT, .offset8 = 2, .length8 = 10, .flags = 1};
+	const struct packet_descriptor_wire transfer_pages = {
+		.type = PACKET_TYPE_TRANSFER_PAGES, .offset8 = 2, .length8 = 10, .flags = 1};
+	const enum conform_verdict verdict = bad_descriptor(
+		t, &gpa_direct, "type 9 without an extended header");
 
-	return bad_descriptor(t, &descriptor, "type 9 without an extended header");
+	return verdict != CONFORM_PASS
+		       ? verdict
+		       : bad_descriptor(t, &transfer_pages, "type 7 without an extended header");
+}
+
+/* What a lenient host would complete: a request, with one flag more. */
+static enum conform_verdict unknown_flag(struct conform_target *t)
+{
+	for (uint16_t flag = 2; flag != 0; flag = (uint16_t)(flag << 7)) {
+		READY;
+		TRY(put(t, channel, (uint16_t)(PACKET_FLAG_COMPLETION_REQUESTED | flag)));
+		const enum conform_verdict verdict = broken(t, channel, "an unknown flag");
+		if (verdict != CONFORM_PASS)
+			return verdict;
+	}
+	return CONFORM_PASS;
+}
+
+/* ---- room ------------------------------------------------------------------------------------ */
+
+/*
+ * Fill the guest's ring, wish for room, and take what the host has to say: there is room then.
+ * With a mask on the host's ring: the only event is the one for room.
+ */
+static bool room_made(struct conform_target *t, struct conform_channel *channel, uint32_t features)
+{
+	const struct packet_header header = {.type = PACKET_TYPE_INBAND,
+		.flags = PACKET_FLAG_COMPLETION_REQUESTED,
+		.payload_bytes = sizeof reset_bus,
+		.transaction_id = 1};
+	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
+	unsigned sent = 0;
+	struct packet_view view;
+
+	ring_reader_mask(&channel->in);
+	word_set(channel->out_control, RING_WORD_FEATURES, features);
+	for (;;) {
+		const enum ring_status status = ring_send(&channel->out, &header, NULL, &reset_bus);
+		if (status == RING_OK) {
+			sent++;
+			continue;
+		}
+		(void)ring_flush(&channel->out);
+		(void)conform_channel_signal(t, channel);
+		(void)winhv_events_take(t->hv, 0, VMBUS_SINT, channel->relid / 64);
+		if (status != RING_FULL || conform_now(t) >= deadline)
+			return conform_no(t, "the ring is %s", ring_status_name(status));
+		if (ring_writer_want(&channel->out, &header) == RING_FULL)
+			break; /* the host does not read on: its own ring is full */
+	}
+	for (; sent > 0 && conform_now(t) < deadline; sent--) {
+		while (ring_peek(&channel->in, &view) == RING_EMPTY)
+			if (conform_now(t) >= deadline)
+				return conform_no(t, "%u requests are not answered", sent);
+		conform_channel_done(t, channel, &view);
+	}
+	return sent == 0 || conform_no(t, "%u requests are not answered", sent);
+}
+
+static enum conform_verdict room_signalled(struct conform_target *t)
+{
+	READY;
+	TRY(room_made(t, channel, RING_FEATURE_PENDING_SEND_SIZE));
+	TRY(conform_event(t, 0, channel->relid));
+	return CONFORM_PASS;
+}
+
+static enum conform_verdict room_unsaid(struct conform_target *t)
+{
+	uint32_t sints;
+	READY;
+	TRY(room_made(t, channel, 0));
+	TRY(conform_bus_quiet(t, "a request")); /* the host has gone on to something else */
+	(void)winhv_wait(t->hv, 0, 0, &sints);
+	EXPECT(!(winhv_events_take(t->hv, 0, VMBUS_SINT, channel->relid / 64) &
+		       1ull << channel->relid % 64),
+		"the host signalled room to a writer without feature bit 0");
+	return CONFORM_PASS;
 }
 
 static enum conform_verdict others_go_on(struct conform_target *t)
@@ -421,6 +508,10 @@ const struct conform_test conform_ring_tests[] = {
 	{"R-RING-007", "the host signals a ring that was empty", signalled, CONFORM_BUS, 0, 0},
 	{"R-RING-008", "the host does not signal while the mask is set", masked, CONFORM_BUS, 0, 0},
 	{"R-RING-010", "the host reads everything that it finds", batch, CONFORM_BUS, 0, 0},
+	{"R-RING-011", "the host signals the room that was wished for", room_signalled, CONFORM_BUS,
+		0, 0},
+	{"R-RING-011", "it does not without the writer's feature bit 0", room_unsaid, CONFORM_BUS,
+		0, 0},
 	{"R-RING-019", "the host's ring has feature bit 0", feature_bit, CONFORM_BUS, 0, 0},
 	{"R-RING-021", "signals without a reason do no harm", spurious, CONFORM_BUS, 0, 0},
 	{"R-RING-022", "a write index that is invalid stops the ring", bad_index, CONFORM_BUS, 0,
@@ -434,11 +525,12 @@ const struct conform_test conform_ring_tests[] = {
 	{"R-RING-032", "reserved fields and unknown features are ignored", reserved_ignored,
 		CONFORM_BUS, 0, 0},
 	{"R-RING-038", "unknown types stop the ring", bad_types, CONFORM_BUS, 0, 0},
-	{"R-RING-038", "type 9 without an extended header stops the ring", no_extended_header,
+	{"R-RING-038", "types 7 and 9 without an extended header stop the ring", no_extended_header,
 		CONFORM_BUS, 0, 0},
 	{"R-RING-039", "a corrupt ring stops nothing else", others_go_on, CONFORM_BUS, 0, 0},
 	{"R-PKT-001", "what asks for no completion gets none", not_requested, CONFORM_BUS, 0, 0},
 	{"R-PKT-002", "a request is completed once", once, CONFORM_BUS, 0, 0},
+	{"R-PKT-004", "an unknown flag stops the ring", unknown_flag, CONFORM_BUS, 0, 0},
 	{"R-PKT-005", "other packet types are refused", bad_types, CONFORM_BUS, 0, 0},
 };
 const size_t conform_ring_test_count = sizeof conform_ring_tests / sizeof conform_ring_tests[0];
