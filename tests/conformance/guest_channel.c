@@ -279,6 +279,12 @@ static enum conform_verdict moves(struct conform_target *t)
 		"moving fails");
 	EXPECT(get32(host_last(h, 22)->payload + 12) == 1, "VP %u is named",
 		get32(host_last(h, 22)->payload + 12));
+	guest_serve(h);
+	h->ready[1] = 0;
+	EXPECT(platform_scripted_event(&h->script, 1, VMBUS_SINT, 1) == 0,
+		"VP 1 takes no events after the move");
+	guest_serve(h);
+	EXPECT(h->ready[1] > 0, "an event of VP 1 is not served");
 	h->status[22] = 0xc0000001;
 	const int error = vmbus_channel_retarget(h->bus, &h->guest[1], 0, guest_deadline(h));
 	EXPECT(error == -VIRIDIAN_EIO, "a refused move ends with %d", error);
@@ -468,6 +474,30 @@ static enum conform_verdict signals_by_monitor(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* An id without the bit that says that it is one. */
+static enum conform_verdict signals_without_monitor(struct conform_target *t)
+{
+	struct scripted_host *h = scripted_host_of(t);
+	const struct vmbus_config config = {.wants_monitor_pages = true};
+	uint8_t offer[196];
+
+	h->offers = 1;
+	TRY(guest_bus(t, &config));
+	EXPECT(vmbus_connect(h->bus, guest_deadline(h)) == 0, "connecting fails");
+	h->monitor_id[2] = 5;
+	host_offer_bytes(h, 2, offer);
+	offer[offsetof(struct vmbus_offer_channel_wire, monitor_flags)] = 0;
+	host_say(h, offer, sizeof offer);
+	guest_serve(h);
+	TRY(guest_opens(t, 2));
+	const uint8_t *page = platform_scripted_at(&h->script, h->monitor_page, 4096);
+	h->script.signal_count = 0;
+	vmbus_channel_signal(&h->guest[2]);
+	EXPECT(h->script.signal_count == 1, "%u signals", (unsigned)h->script.signal_count);
+	EXPECT(get32(page + 8) == 0, "the pending word is 0x%x", get32(page + 8));
+	return CONFORM_PASS;
+}
+
 /* Below 2.4 events go by the interrupt page and flag 0. */
 static enum conform_verdict interrupt_page(struct conform_target *t)
 {
@@ -535,6 +565,8 @@ const struct conform_test guest_channel_tests[] = {
 	{"R-MNF-001", "without a monitor id it signals by the offer's connection id", signals_by_id,
 		GUEST_CHANNEL, 0, 0},
 	{"R-MNF-001", "with a monitor id it sets that pending bit alone", signals_by_monitor,
+		GUEST_BUS, 0, 0},
+	{"R-MNF-001", "a monitor id that is not allocated is none", signals_without_monitor,
 		GUEST_BUS, 0, 0},
 	{"R-MSG-010", "below 2.4 the interrupt page says which channel", interrupt_page, GUEST_BUS,
 		0, 0},

@@ -469,6 +469,29 @@ RING_TEST(index_stored_before_sleep)
 	return CONFORM_PASS;
 }
 
+/* The host wishes for room, and who reads leaves the rest to the bus. */
+RING_TEST(room_said_before_sleep)
+{
+	static const uint8_t payload[RING_SIZE];
+	struct packet_view view;
+
+	TRY(guest_ring_fresh(t, relid));
+	guest_serve(h);
+	while (host_send(h, relid, PACKET_TYPE_INBAND, 0, 9, payload, 488))
+		;
+	*host_word(h, relid, true, RING_WORD_PENDING) = 1024;
+	*host_word(h, relid, true, RING_WORD_FEATURES) = 1;
+	(void)vmbus_poll(h->bus, 0);
+	while (ring_peek(&h->guest[relid].in, &view) == RING_OK)
+		ring_release(&h->guest[relid].in, &view); /* and no flush */
+	const uint64_t before = signals(h);
+	for (unsigned i = 0; i < 5 && !vmbus_arm(h->bus); i++)
+		(void)vmbus_poll(h->bus, 0);
+	EXPECT(signals(h) - before == 1, "it sleeps after %u signals for room",
+		(unsigned)(signals(h) - before));
+	return CONFORM_PASS;
+}
+
 /* A signal for room alone runs on_ready too: the guest may have something to write. */
 RING_TEST(signal_means_both)
 {
@@ -546,6 +569,8 @@ const struct conform_test guest_flow_tests[] = {
 		GUEST_CHANNEL, 0, 0},
 	{"R-RING-017", "room is signalled whatever the mask", room_and_mask, GUEST_CHANNEL, 0, 0},
 	{"R-RING-036", "it sleeps with the mask clear", rests_unmasked, GUEST_CHANNEL, 0, 0},
+	{"R-RING-036", "before it sleeps it says what room there is", room_said_before_sleep,
+		GUEST_CHANNEL, 0, 0},
 	{"R-RING-009", "it looks for data once more before it sleeps", looks_before_sleep,
 		GUEST_CHANNEL, 0, 0},
 	{"R-RING-027", "before it sleeps its read index is stored", index_stored_before_sleep,
