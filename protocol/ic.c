@@ -253,11 +253,13 @@ size_t ic_negotiate_answer(const void *request, size_t len, const struct ic_agre
 	memcpy(at + PACKET_PIPE_HEADER_BYTES + offsetof(struct ic_header_wire, body_bytes),
 		&body_bytes, sizeof body_bytes);
 	uint16_t count = agreement != NULL ? 1 : 0;
-	struct ic_negotiate_wire counts = {.framework_count = count, .message_count = count};
-	memcpy(at + IC_OVERHEAD_BYTES, &counts, sizeof counts);
+	uint16_t counts[2] = {count, count};
+	/* What is reserved stays (R-IC-047). */
+	memcpy(at + IC_OVERHEAD_BYTES, counts, sizeof counts);
 	if (agreement != NULL) {
 		struct ic_version_wire pair[2] = {agreement->framework, agreement->message};
-		memcpy(at + IC_OVERHEAD_BYTES + sizeof counts, pair, sizeof pair);
+		memcpy(at + IC_OVERHEAD_BYTES + sizeof(struct ic_negotiate_wire), pair,
+			sizeof pair);
 	}
 	return answer_len;
 }

@@ -284,6 +284,8 @@ hvconform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/guest_connection.c \
 	tests/conformance/guest_flow.c \
 	tests/conformance/guest_gpadl.c \
+	tests/conformance/guest_ic.c \
+	tests/conformance/guest_ic_tools.c \
 	tests/conformance/guest_offer.c \
 	tests/conformance/guest_ring.c \
 	tests/conformance/guest_ring_tools.c \

@@ -10,7 +10,7 @@
 
 /* X(area): guest_<area>_tests[] in guest_<area>.c, in the order in which they run. */
 #define GUEST_AREAS(X)                                                                             \
-	X(synic) X(connection) X(offer) X(gpadl) X(channel) X(ring) X(flow) X(unload)
+	X(synic) X(connection) X(offer) X(gpadl) X(channel) X(ring) X(flow) X(unload) X(ic)
 
 #define GUEST_DECLARE(area)                                                                        \
 	extern const struct conform_test guest_##area##_tests[];                                   \

@@ -121,6 +121,59 @@ static enum conform_verdict bad_counts(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* Messages with room for the counts alone, and for less. */
+static enum conform_verdict short_negotiations(struct conform_target *t)
+{
+	static const uint32_t versions[] = {0x30000};
+	struct scripted_host *h = scripted_host_of(t);
+	struct ic_stage *stage = agreed(t);
+
+	TRY(stage != NULL);
+	for (uint16_t room = 0; room < 16; room++) {
+		(void)ic_negotiation(stage, versions, 1, versions, 1);
+		put32(stage->message + IC_AT_PIPE_LENGTH, 20u + room);
+		put16(stage->message + IC_AT_BODY_BYTES, room);
+		const unsigned answers = ic_say(h, stage, (uint32_t)IC_AT_BODY + room);
+		EXPECT(answers == (room >= 8), "room of %u bytes: %u answers", room, answers);
+		if (room < 8)
+			continue;
+		EXPECT(get16(stage->answer + IC_AT_BODY_BYTES) == 8, "room of %u bytes: body of %u",
+			room, get16(stage->answer + IC_AT_BODY_BYTES));
+		EXPECT(get32(stage->answer + IC_AT_BODY) == 0, "room of %u bytes: counts 0x%x",
+			room, get32(stage->answer + IC_AT_BODY));
+	}
+	EXPECT(!heartbeat.ic.is_negotiated, "there is an agreement");
+	return CONFORM_PASS;
+}
+
+/* All that an answer does not say comes back as it was. */
+static enum conform_verdict rest_of_answer(struct conform_target *t)
+{
+	static const uint32_t versions[] = {0x10000, 0x20000, 0x30000, 0x40000};
+	struct scripted_host *h = scripted_host_of(t);
+	struct ic_stage *stage = opened(t);
+	uint8_t expected[IC_AT_BODY + 40] = {0};
+
+	TRY(stage != NULL);
+	const uint32_t bytes = ic_negotiation(stage, versions, 4, versions, 4);
+	memset(stage->message + 8, 0x3c, 4);		   /* framework of the header */
+	memset(stage->message + 14, 0x3c, 4);		   /* message of the header */
+	memset(stage->message + IC_AT_FLAGS + 1, 0x3c, 2); /* reserved */
+	memset(stage->message + IC_AT_BODY + 4, 0x3c, 4);  /* reserved */
+	memcpy(expected, stage->message, sizeof expected);
+	EXPECT(ic_say(h, stage, bytes) == 1 && stage->bytes == (bytes + 7) / 8 * 8,
+		"%u bytes are answered by %u", bytes, stage->bytes);
+	put16(expected + IC_AT_BODY_BYTES, 16);
+	expected[IC_AT_FLAGS] = 5;
+	put32(expected + IC_AT_BODY, 0x10001);
+	put16(expected + IC_AT_BODY + 8, 3);
+	put16(expected + IC_AT_BODY + 12, 3);
+	for (unsigned at = 0; at < sizeof expected; at++)
+		EXPECT(stage->answer[at] == expected[at], "byte %u is 0x%x, not 0x%x", at,
+			stage->answer[at], expected[at]);
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict any_time(struct conform_target *t)
 {
 	static const uint32_t versions[] = {0x30000}, old[] = {0x10000}, none[] = {0x70000};
@@ -150,6 +203,24 @@ static enum conform_verdict before_agreement(struct conform_target *t)
 	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1, "it is not answered");
 	EXPECT(ic_status(stage) == FAIL_STATUS, "status 0x%x", ic_status(stage));
 	EXPECT(heartbeat.beats == 0, "it acts");
+	return CONFORM_PASS;
+}
+
+static enum conform_verdict reopened(struct conform_target *t)
+{
+	struct scripted_host *h = scripted_host_of(t);
+	struct ic_stage *stage = agreed(t);
+
+	TRY(stage != NULL);
+	TRY(beats(t, stage));
+	const uint64_t beats_before = heartbeat.beats;
+	EXPECT(ic_channel_close(&stage->channel, guest_deadline(h)) == 0, "closing fails");
+	EXPECT(ic_channel_open(&stage->channel, h->bus, &heartbeat.ic, &guid_heartbeat,
+		       guest_deadline(h)) == 0,
+		"it does not open again");
+	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1, "it is not answered");
+	EXPECT(ic_status(stage) == FAIL_STATUS, "status 0x%x", ic_status(stage));
+	EXPECT(heartbeat.beats == beats_before, "it acts");
 	return CONFORM_PASS;
 }
 
@@ -231,7 +302,7 @@ static enum conform_verdict pipe_lengths(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-static enum conform_verdict body_sizes(struct conform_target *t)
+static enum conform_verdict bodies_past_message(struct conform_target *t)
 {
 	static const uint16_t sizes[] = {17, 24, 0x7fff, 0x8000, 0xfff0, 0xffff};
 	struct scripted_host *h = scripted_host_of(t);
@@ -244,6 +315,17 @@ static enum conform_verdict body_sizes(struct conform_target *t)
 		EXPECT(ic_say(h, stage, bytes) == 0, "a body of %u bytes in 16 is answered",
 			sizes[i]);
 	}
+	EXPECT(heartbeat.beats == 0, "it acts on one");
+	TRY(beats(t, stage));
+	return CONFORM_PASS;
+}
+
+static enum conform_verdict short_bodies(struct conform_target *t)
+{
+	struct scripted_host *h = scripted_host_of(t);
+	struct ic_stage *stage = agreed(t);
+
+	TRY(stage != NULL);
 	for (uint16_t size = 0; size < 8; size++) {
 		const uint32_t bytes = beat(stage, 1);
 		put16(stage->message + IC_AT_BODY_BYTES, size);
@@ -309,20 +391,32 @@ static enum conform_verdict header_versions(struct conform_target *t)
 
 /* ---- packets -------------------------------------------------------------------------------- */
 
+/* A beat in each of the other packets that a ring takes: of pages, and completions. */
 static enum conform_verdict other_packets(struct conform_target *t)
 {
+	static const uint16_t types[] = {
+		PACKET_TYPE_TRANSFER_PAGES, PACKET_TYPE_GPA_DIRECT, PACKET_TYPE_COMPLETION};
 	struct scripted_host *h = scripted_host_of(t);
 	struct ic_stage *stage = agreed(t);
+	uint8_t payload[8 + 48] = {0};
 
 	TRY(stage != NULL);
 	const unsigned before = stage->answers;
-	const uint32_t bytes = beat(stage, 1);
-	for (unsigned i = 0; i < 20; i++)
-		EXPECT(host_send(h, 1, PACKET_TYPE_COMPLETION, 0, i, stage->message, bytes),
-			"no room");
-	guest_serve(h);
-	host_serve(h, 1);
-	EXPECT(stage->answers == before && heartbeat.beats == 0, "a completion is answered");
+	for (unsigned i = 0; i < 30; i++) {
+		const uint32_t at = *host_word(h, 1, true, RING_WORD_IN);
+		(void)beat(stage, 1);
+		memcpy(payload + 8, stage->message, 48);
+		EXPECT(host_send(h, 1, PACKET_TYPE_INBAND, 0, i, payload, sizeof payload),
+			"there is no room");
+		put16(host_data(h, 1, true) + at, types[i % 3]);
+		put16(host_data(h, 1, true) + at + 2, 3); /* the message begins behind 8 bytes */
+		guest_serve(h);
+		host_serve(h, 1);
+		EXPECT(stage->answers == before, "a packet of type 0x%x is answered", types[i % 3]);
+	}
+	EXPECT(heartbeat.beats == 0, "it acts on one");
+	EXPECT(heartbeat.ic.rejections[IC_REJECT_PACKET_TYPE] == 30, "%u are called by their name",
+		(unsigned)heartbeat.ic.rejections[IC_REJECT_PACKET_TYPE]);
 	TRY(beats(t, stage));
 	return CONFORM_PASS;
 }
@@ -467,20 +561,25 @@ const struct conform_test guest_ic_tests[] = {
 	ROW("R-IC-004", "the highest common versions are chosen, in any order", highest_common),
 	ROW("R-IC-005", "nothing in common is answered by counts of 0", none_in_common),
 	ROW("R-IC-011", "impossible counts and lists are answered by counts of 0", bad_counts),
+	ROW("R-IC-046", "without room for a pair it answers by counts of 0, or not at all",
+		short_negotiations),
+	ROW("R-IC-047", "the answer's other bytes are those of the request", rest_of_answer),
 	ROW("R-IC-039", "it negotiates at any time; what fails leaves no agreement", any_time),
 	ROW("R-IC-037", "a request before agreement is answered by a failure", before_agreement),
+	ROW("R-IC-037", "a channel that was opened again has no agreement", reopened),
 	ROW("R-IC-007", "flags 5, and each transaction id comes back", response_fields),
 	ROW("R-IC-034", "the answer is in-band, with the descriptor's id, and no longer",
 		response_fields),
 	ROW("R-IC-010", "fewer than 28 bytes are dropped", too_short),
 	ROW("R-IC-030", "each other pipe type is dropped", pipe_types),
 	ROW("R-IC-031", "a pipe length that cannot be is dropped", pipe_lengths),
-	ROW("R-IC-040", "a body that is short, or longer than the message, is dropped", body_sizes),
+	ROW("R-IC-045", "a body longer than the message is dropped", bodies_past_message),
+	ROW("R-IC-040", "a body shorter than it needs is dropped", short_bodies),
 	ROW("R-IC-033", "only requests are answered, of all 256 values of the flags", flags),
 	ROW("R-IC-032", "unknown bits of the flags are ignored, and sent as 0", flags),
 	ROW("R-IC-008", "each other message type is answered by a failure", other_types),
 	ROW("R-IC-038", "the versions in the header do not matter", header_versions),
-	ROW("R-PKT-003", "completions of nothing are ignored", other_packets),
+	ROW("R-IC-044", "each other packet type is dropped", other_packets),
 	ROW("R-HB-005", "100 requests at once are answered, in order", in_order),
 	ROW("R-ROB-003", "answers that nobody reads do not block", no_room_for_answers),
 	ROW("R-RING-039", "a component on a broken ring ends, others do not", broken_ring),

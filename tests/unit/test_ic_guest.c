@@ -405,6 +405,18 @@ static void guest_needs_no_versions_in_the_header(void)
 	}
 }
 
+/* R-IC-047: what the answer to a negotiation does not say stays, the reserved word too. */
+static void guest_leaves_the_rest_of_a_negotiation_as_it_was(void)
+{
+	struct guest_fixture f;
+	uint8_t bytes[sizeof heartbeat_negotiation];
+	guest_fixture_init(&f, "heartbeat");
+	memcpy(bytes, heartbeat_negotiation, sizeof bytes);
+	memset(bytes + AT_BODY + 4, 0x3C, 4);
+	CU_ASSERT_EQUAL(give(&f, bytes, sizeof bytes), IC_OK);
+	CU_ASSERT_EQUAL(memcmp(f.reply + AT_BODY, "\x01\x00\x01\x00\x3C\x3C\x3C\x3C", 8), 0);
+}
+
 static const struct test tests[] = {
 	TEST(guest_answers_as_linux_does_byte_for_byte),
 	TEST(guest_answers_no_common_version_with_zero_counts),
@@ -421,5 +433,6 @@ static const struct test tests[] = {
 	TEST(request_while_one_is_pending_is_refused_and_counted),
 	TEST(negotiation_and_reset_void_the_pending_answer),
 	TEST(guest_needs_no_versions_in_the_header),
+	TEST(guest_leaves_the_rest_of_a_negotiation_as_it_was),
 };
 TEST_MAIN("ic_guest", tests)
