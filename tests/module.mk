@@ -282,13 +282,16 @@ hvconform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/guest_areas.c \
 	tests/conformance/guest_channel.c \
 	tests/conformance/guest_connection.c \
+	tests/conformance/guest_fcopy.c \
 	tests/conformance/guest_flow.c \
 	tests/conformance/guest_gpadl.c \
 	tests/conformance/guest_ic.c \
 	tests/conformance/guest_ic_tools.c \
+	tests/conformance/guest_kvp.c \
 	tests/conformance/guest_offer.c \
 	tests/conformance/guest_ring.c \
 	tests/conformance/guest_ring_tools.c \
+	tests/conformance/guest_services.c \
 	tests/conformance/guest_synic.c \
 	tests/conformance/hvconform.c \
 	tests/conformance/linux/areas.c \

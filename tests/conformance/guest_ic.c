@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define FAIL_STATUS 0x80004005u
-
 static struct heartbeat_ic heartbeat;
 
 static struct ic_stage *opened(struct conform_target *t)
@@ -116,7 +114,7 @@ static enum conform_verdict bad_counts(struct conform_target *t)
 			stage->bytes);
 	}
 	/* what failed leaves no agreement */
-	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1 && ic_status(stage) == FAIL_STATUS,
+	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1 && ic_status(stage) == STATUS_FAIL,
 		"a request without agreement gets status 0x%x", ic_status(stage));
 	return CONFORM_PASS;
 }
@@ -189,7 +187,7 @@ static enum conform_verdict any_time(struct conform_target *t)
 		TRY(beats(t, stage));
 	}
 	(void)ic_say(h, stage, ic_negotiation(stage, none, 1, versions, 1));
-	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1 && ic_status(stage) == FAIL_STATUS,
+	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1 && ic_status(stage) == STATUS_FAIL,
 		"after one that failed, status 0x%x", ic_status(stage));
 	return CONFORM_PASS;
 }
@@ -201,7 +199,7 @@ static enum conform_verdict before_agreement(struct conform_target *t)
 
 	TRY(stage != NULL);
 	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1, "it is not answered");
-	EXPECT(ic_status(stage) == FAIL_STATUS, "status 0x%x", ic_status(stage));
+	EXPECT(ic_status(stage) == STATUS_FAIL, "status 0x%x", ic_status(stage));
 	EXPECT(heartbeat.beats == 0, "it acts");
 	return CONFORM_PASS;
 }
@@ -219,7 +217,7 @@ static enum conform_verdict reopened(struct conform_target *t)
 		       guest_deadline(h)) == 0,
 		"it does not open again");
 	EXPECT(ic_say(h, stage, beat(stage, 1)) == 1, "it is not answered");
-	EXPECT(ic_status(stage) == FAIL_STATUS, "status 0x%x", ic_status(stage));
+	EXPECT(ic_status(stage) == STATUS_FAIL, "status 0x%x", ic_status(stage));
 	EXPECT(heartbeat.beats == beats_before, "it acts");
 	return CONFORM_PASS;
 }
@@ -240,7 +238,7 @@ static enum conform_verdict response_fields(struct conform_target *t)
 			stage->answer[IC_AT_TRANSACTION]);
 		EXPECT(stage->answer[IC_AT_FLAGS] == 5, "flags %u", stage->answer[IC_AT_FLAGS]);
 		EXPECT(stage->type == PACKET_TYPE_INBAND, "packet type %u", stage->type);
-		EXPECT(stage->id == 0x1000 + stage->answers - 1, "descriptor id 0x%llx",
+		EXPECT(stage->id == 0x1000 + stage->sent - 1, "descriptor id 0x%llx",
 			(unsigned long long)stage->id);
 		EXPECT(stage->bytes <= (bytes + 7) / 8 * 8, "%u bytes for %u", stage->bytes, bytes);
 	}
@@ -365,7 +363,7 @@ static enum conform_verdict other_types(struct conform_target *t)
 	for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
 		const uint32_t bytes = ic_request(stage, types[i], 16);
 		EXPECT(ic_say(h, stage, bytes) == 1, "type %u is not answered", types[i]);
-		EXPECT(ic_status(stage) == FAIL_STATUS, "type %u: status 0x%x", types[i],
+		EXPECT(ic_status(stage) == STATUS_FAIL, "type %u: status 0x%x", types[i],
 			ic_status(stage));
 	}
 	TRY(beats(t, stage));

@@ -23,10 +23,17 @@ enum {
 	IC_AT_BODY = 28,
 };
 
+/* Statuses: ic.md 6. */
+#define STATUS_OK      0u
+#define STATUS_FAIL    0x80004005u
+#define STATUS_INVALID 0x80070057u
+#define STATUS_NO_MORE 0x80070103u
+
 #define IC_STAGE_BYTES 8192u
 
 struct ic_stage {
 	struct ic_channel channel;
+	unsigned sent; /* packets so far; the id of each is its number, from 0x1000 on */
 	/* of the last answer */
 	unsigned answers;
 	uint64_t id;
@@ -51,6 +58,11 @@ uint32_t ic_negotiation(struct ic_stage *stage, const uint32_t *frameworks,
 	uint16_t framework_count, const uint32_t *messages, uint16_t message_count);
 /* Send so many bytes of it, let the guest act; how many answers came. */
 unsigned ic_say(struct scripted_host *h, struct ic_stage *stage, uint32_t bytes);
+/* Send a request of this body; true if it is answered with the status. */
+bool ic_answered(struct conform_target *t, struct ic_stage *stage, uint16_t type,
+	const uint8_t *body, uint16_t bytes, uint32_t status);
+/* A field of UTF-16LE: ASCII, and zeros behind it. */
+void ic_text_put(uint8_t *at, unsigned bytes, const char *text);
 /* Status of the last answer. */
 static inline uint32_t ic_status(const struct ic_stage *stage)
 {

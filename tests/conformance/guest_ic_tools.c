@@ -84,7 +84,7 @@ unsigned ic_say(struct scripted_host *h, struct ic_stage *stage, uint32_t bytes)
 {
 	const unsigned before = stage->answers;
 
-	if (!host_send(h, 1, PACKET_TYPE_INBAND, 0, 0x1000 + before, stage->message, bytes))
+	if (!host_send(h, 1, PACKET_TYPE_INBAND, 0, 0x1000 + stage->sent++, stage->message, bytes))
 		return 0;
 	guest_serve(h);
 	host_serve(h, 1);
@@ -108,4 +108,24 @@ struct ic_stage *ic_stage_agreed(struct conform_target *t, struct ic_guest *ic,
 		return NULL;
 	}
 	return stage;
+}
+
+bool ic_answered(struct conform_target *t, struct ic_stage *stage, uint16_t type,
+	const uint8_t *body, uint16_t bytes, uint32_t status)
+{
+	struct scripted_host *h = scripted_host_of(t);
+	const uint32_t length = ic_request(stage, type, bytes);
+
+	memcpy(stage->message + IC_AT_BODY, body, bytes);
+	if (ic_say(h, stage, length) != 1)
+		return conform_no(t, "it is not answered");
+	return ic_status(stage) == status ||
+	       conform_no(t, "it is answered with status 0x%x", ic_status(stage));
+}
+
+void ic_text_put(uint8_t *at, unsigned bytes, const char *text)
+{
+	memset(at, 0, bytes);
+	for (unsigned i = 0; text[i] != '\0'; i++)
+		put16(at + 2 * i, (uint8_t)text[i]);
 }
