@@ -11,8 +11,8 @@
 /* X(area): guest_<area>_tests[] in guest_<area>.c, in the order in which they run. */
 #define GUEST_AREAS(X)                                                                             \
 	X(synic)                                                                                   \
-	X(connection) X(offer) X(gpadl) X(channel) X(ring) X(flow) X(unload) X(ic) X(services)     \
-		X(fcopy) X(kvp)
+	X(connection)                                                                              \
+	X(offer) X(gpadl) X(channel) X(ring) X(flow) X(unload) X(ic) X(services) X(fcopy) X(kvp)
 
 #define GUEST_DECLARE(area)                                                                        \
 	extern const struct conform_test guest_##area##_tests[];                                   \

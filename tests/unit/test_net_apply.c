@@ -273,6 +273,7 @@ static void the_kernel_alone_takes_addresses_until_reboot(void)
 	rig_free(rig);
 }
 
+/* R-KVP-036: IPv4 is done, IPv6 fails, and the answer is a failure. */
 static void what_the_kernel_refuses_is_put_back(void)
 {
 	struct rig *rig = rig_new();
