@@ -12,7 +12,8 @@
 #define GUEST_AREAS(X)                                                                             \
 	X(synic)                                                                                   \
 	X(connection)                                                                              \
-	X(offer) X(gpadl) X(channel) X(ring) X(flow) X(unload) X(ic) X(services) X(fcopy) X(kvp)
+	X(offer)                                                                                   \
+	X(gpadl) X(channel) X(ring) X(flow) X(unload) X(ic) X(services) X(fcopy) X(kvp) X(storage)
 
 #define GUEST_DECLARE(area)                                                                        \
 	extern const struct conform_test guest_##area##_tests[];                                   \
