@@ -292,6 +292,7 @@ hvconform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/guest_ring.c \
 	tests/conformance/guest_ring_tools.c \
 	tests/conformance/guest_services.c \
+	tests/conformance/guest_srb.c \
 	tests/conformance/guest_storage.c \
 	tests/conformance/guest_storage_tools.c \
 	tests/conformance/guest_synic.c \

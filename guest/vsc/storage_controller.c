@@ -252,10 +252,13 @@ int storage_controller_close(struct storage_controller *controller, uint64_t dea
 	controller->is_open = false;
 	storage_vsc_stop(&controller->vsc,
 		controller->is_gone ? -VIRIDIAN_ENODEV : -VIRIDIAN_ECANCELED, error != 0);
-	if (error == 0)
-		winhv_pages_free(controller->hv, &controller->scan_pages);
+	if (error != 0) {
+		winhv_pages_abandon(controller->hv, &controller->scan_pages);
+		return error;
+	}
+	winhv_pages_free(controller->hv, &controller->scan_pages);
 	controller->scan_pages = (struct winhv_pages){0};
-	return error;
+	return 0;
 }
 
 /* ---- calls that wait ------------------------------------------------------ */

@@ -69,10 +69,11 @@ static void pages_retire(struct winhv *hv, struct winhv_pages *pages, bool is_ou
 {
 	if (!pages->va)
 		return;
-	if (is_ours)
-		winhv_pages_free(hv, pages);
-	else
-		hv->pages_abandoned += pages->bytes / WINHV_PAGE_BYTES;
+	if (!is_ours) {
+		winhv_pages_abandon(hv, pages);
+		return;
+	}
+	winhv_pages_free(hv, pages);
 	*pages = (struct winhv_pages){0};
 }
 
@@ -149,6 +150,12 @@ int winhv_pages_alloc(struct winhv *hv, size_t bytes, struct winhv_pages *out)
 void winhv_pages_free(struct winhv *hv, const struct winhv_pages *pages)
 {
 	hv->ops->pages_free(hv->ctx, pages);
+}
+
+void winhv_pages_abandon(struct winhv *hv, struct winhv_pages *pages)
+{
+	hv->pages_abandoned += pages->bytes / WINHV_PAGE_BYTES;
+	*pages = (struct winhv_pages){0};
 }
 
 uint64_t winhv_time_100ns(const struct winhv *hv)

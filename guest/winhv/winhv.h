@@ -237,6 +237,8 @@ void winhv_wait_disarm(struct winhv *hv, uint32_t vp);
 
 int winhv_pages_alloc(struct winhv *hv, size_t bytes, struct winhv_pages *out);
 void winhv_pages_free(struct winhv *hv, const struct winhv_pages *pages);
+/* Leave them for ever to a host that may still write to them: counted, and *pages is empty. */
+void winhv_pages_abandon(struct winhv *hv, struct winhv_pages *pages);
 uint64_t winhv_time_100ns(const struct winhv *hv);
 
 #endif

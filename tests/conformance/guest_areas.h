@@ -13,7 +13,8 @@
 	X(synic)                                                                                   \
 	X(connection)                                                                              \
 	X(offer)                                                                                   \
-	X(gpadl) X(channel) X(ring) X(flow) X(unload) X(ic) X(services) X(fcopy) X(kvp) X(storage)
+	X(gpadl)                                                                                   \
+	X(channel) X(ring) X(flow) X(unload) X(ic) X(services) X(fcopy) X(kvp) X(storage) X(srb)
 
 #define GUEST_DECLARE(area)                                                                        \
 	extern const struct conform_test guest_##area##_tests[];                                   \

@@ -273,6 +273,18 @@ static void memory_comes_back_from_a_device_that_does_not_answer(void)
 	CU_ASSERT_EQUAL(peer_destroy(p), 0);
 }
 
+static void memory_that_a_host_keeps_is_counted(void)
+{
+	stage_open(0, 0);
+	struct peer *p = stage->peer;
+	p->is_silent[11] = true;
+	CU_ASSERT_EQUAL(storage_controller_close(&stage->controller, peer_deadline(p)),
+		-VIRIDIAN_ETIMEDOUT);
+	/* What the search lent; the rings are counted by the bus. */
+	CU_ASSERT_EQUAL(p->hv.pages_abandoned, STORAGE_VSC_SCAN_BYTES / WINHV_PAGE_BYTES);
+	stage_close();
+}
+
 /* ---- vsc-disk ------------------------------------------------------------------------------ */
 
 static unsigned luns_added;
@@ -400,6 +412,7 @@ static const struct test tests[] = {
 	TEST(sub_channels_that_do_not_open_cost_one_deadline),
 	TEST(a_broken_sub_channel_is_closed_and_its_requests_go_elsewhere),
 	TEST(memory_comes_back_from_a_device_that_does_not_answer),
+	TEST(memory_that_a_host_keeps_is_counted),
 	TEST(controllers_that_do_not_answer_are_tried_one_at_a_time),
 	TEST(flushes_at_the_end_that_are_not_answered_cost_one_deadline),
 };
