@@ -288,7 +288,9 @@ hvconform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/guest_ic.c \
 	tests/conformance/guest_ic_tools.c \
 	tests/conformance/guest_kvp.c \
+	tests/conformance/guest_lun.c \
 	tests/conformance/guest_offer.c \
+	tests/conformance/guest_outage.c \
 	tests/conformance/guest_ring.c \
 	tests/conformance/guest_ring_tools.c \
 	tests/conformance/guest_services.c \

@@ -9,12 +9,11 @@
 #include "tests/conformance/scripted_host.h"
 
 /* X(area): guest_<area>_tests[] in guest_<area>.c, in the order in which they run. */
+/* clang-format off */
 #define GUEST_AREAS(X)                                                                             \
-	X(synic)                                                                                   \
-	X(connection)                                                                              \
-	X(offer)                                                                                   \
-	X(gpadl)                                                                                   \
-	X(channel) X(ring) X(flow) X(unload) X(ic) X(services) X(fcopy) X(kvp) X(storage) X(srb)
+	X(synic) X(connection) X(offer) X(gpadl) X(channel) X(ring) X(flow) X(unload)              \
+	X(ic) X(services) X(fcopy) X(kvp) X(storage) X(lun) X(srb) X(outage)
+/* clang-format on */
 
 #define GUEST_DECLARE(area)                                                                        \
 	extern const struct conform_test guest_##area##_tests[];                                   \

@@ -4,7 +4,7 @@
  * 1 is the controller, relid 2 of no device, relids from 4 on are subchannels. Packets are bytes
  * by offset, from storage.md.
  *
- *	guest_storage.c, guest_srb.c: tests
+ *	guest_storage.c, guest_lun.c, guest_srb.c, guest_outage.c: tests
  *	   |  hook: what the host would answer, to be changed or held
  *	struct storage_stage	   storage_controller_… of the guest
  *
@@ -18,6 +18,7 @@
 
 #define STAGE_SLOTS	  16u
 #define STAGE_LUNS	  4u
+#define STAGE_REQUESTS	  40u
 #define STAGE_PACKETS	  256u
 #define STAGE_BLOCKS	  20480u /* of 512 bytes */
 #define STAGE_TRANSFER	  32768u /* most that the host takes in one request */
@@ -67,6 +68,7 @@ struct storage_stage {
 	struct storage_vsc_slot slots[STAGE_SLOTS];
 	struct storage_vsc_lun luns[STAGE_LUNS];
 	struct winhv_pages data; /* STAGE_DATA_BYTES, between guards */
+	struct storage_vsc_request requests[STAGE_REQUESTS];
 
 	/* set: the host */
 	uint16_t version; /* highest that it accepts */
@@ -130,7 +132,18 @@ int stage_read_now(struct storage_stage *stage, uint64_t lba);
 /* It is what the disk has there. */
 bool stage_data_is(const struct storage_stage *stage, size_t offset, uint64_t lba, uint32_t bytes);
 
-/* Hooks: answer no SRB; no packet at all; make a unit attention of each SRB. */
+/* Submit so many reads of a block each, from block 0 on, each to its place: stage->requests. */
+bool stage_submit(struct storage_stage *stage, unsigned count);
+/* A controller that is ready, with so many of them, of which none is answered. */
+struct storage_stage *stage_held(struct conform_target *t, unsigned count);
+/* Answer the last packet but `back` others as a host does. */
+bool stage_answer_well(struct storage_stage *stage, unsigned back);
+/* Request i has ended so. */
+bool stage_ended(struct storage_stage *stage, unsigned i, int result);
+/* It reads, and what it reads is right. The hook is gone then. */
+bool stage_reads(struct storage_stage *stage);
+
+/* Hooks: answer no SRB; no packet at all. */
 void stage_hold(struct storage_stage *stage, const struct stage_packet *packet,
 	struct stage_answer *answer);
 void stage_silence(struct storage_stage *stage, const struct stage_packet *packet,

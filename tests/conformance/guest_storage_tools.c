@@ -384,3 +384,58 @@ void stage_silence(
 	(void)packet;
 	answer->is_held = true;
 }
+
+bool stage_submit(struct storage_stage *stage, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		stage->requests[i] = stage_read(stage, i, 1);
+		stage->requests[i].data = storage_vsc_data_at(&stage->data, 512u * i, 512);
+		const int error = storage_vsc_submit(&stage->controller.vsc, &stage->requests[i]);
+		if (error != 0)
+			return conform_no(stage->t, "request %u is refused: %d", i, error);
+	}
+	storage_vsc_flush(&stage->controller.vsc);
+	storage_stage_serve(stage);
+	return true;
+}
+
+struct storage_stage *stage_held(struct conform_target *t, unsigned count)
+{
+	struct storage_stage *stage = storage_stage_ready(t);
+
+	if (stage == NULL)
+		return NULL;
+	stage->hook = stage_hold;
+	return stage_submit(stage, count) ? stage : NULL;
+}
+
+bool stage_answer_well(struct storage_stage *stage, unsigned back)
+{
+	static struct stage_answer answer;
+	const struct stage_packet packet = *stage_last(stage, back);
+
+	storage_stage_answer(stage, &packet, &answer);
+	if (!storage_stage_give(stage, &packet, &answer))
+		return conform_no(stage->t, "there is no room for an answer");
+	storage_stage_serve(stage);
+	return true;
+}
+
+bool stage_ended(struct storage_stage *stage, unsigned i, int result)
+{
+	struct conform_target *t = stage->t;
+
+	if (!storage_vsc_is_idle(&stage->requests[i]))
+		return conform_no(t, "request %u has not ended", i);
+	return stage->requests[i].result == result ||
+	       conform_no(t, "request %u ends with %d", i, stage->requests[i].result);
+}
+
+bool stage_reads(struct storage_stage *stage)
+{
+	stage->hook = NULL;
+	const int error = stage_read_now(stage, 99);
+	if (error != 0)
+		return conform_no(stage->t, "a read fails afterwards: %d", error);
+	return stage_data_is(stage, 0, 99, 512);
+}
