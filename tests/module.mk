@@ -260,6 +260,7 @@ CONFORM_SRCS := \
 	tests/conformance/host_register.c \
 	tests/conformance/host_reserved.c \
 	tests/conformance/host_ring.c \
+	tests/conformance/host_scsi.c \
 	tests/conformance/host_signal.c \
 	tests/conformance/host_storage.c \
 	tests/conformance/host_subchannel.c \

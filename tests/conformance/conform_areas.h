@@ -27,7 +27,8 @@
 	X(subchannel)                                                                              \
 	X(ring)                                                                                    \
 	X(ic)                                                                                      \
-	X(storage)
+	X(storage)                                                                                 \
+	X(scsi)
 
 #define CONFORM_DECLARE(area)                                                                      \
 	extern const struct conform_test conform_##area##_tests[];                                 \
