@@ -257,6 +257,7 @@ CONFORM_SRCS := \
 	tests/conformance/host_ipi.c \
 	tests/conformance/host_msr.c \
 	tests/conformance/host_offer.c \
+	tests/conformance/host_promise.c \
 	tests/conformance/host_register.c \
 	tests/conformance/host_reserved.c \
 	tests/conformance/host_ring.c \

@@ -8,6 +8,7 @@
 /* X(area): conform_<area>_tests[] in host_<area>.c, in the order in which they run. */
 #define CONFORM_AREAS(X)                                                                           \
 	X(cpuid)                                                                                   \
+	X(promise)                                                                                 \
 	X(register)                                                                                \
 	X(msr)                                                                                     \
 	X(hypercall)                                                                               \
