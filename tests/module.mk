@@ -245,6 +245,7 @@ CONFORM_SRCS := \
 	tests/conformance/conform_list.c \
 	tests/conformance/conform_storage.c \
 	tests/conformance/conform_timer.c \
+	tests/conformance/host_calls.c \
 	tests/conformance/host_channel.c \
 	tests/conformance/host_clock.c \
 	tests/conformance/host_connection.c \
@@ -257,6 +258,7 @@ CONFORM_SRCS := \
 	tests/conformance/host_ipi.c \
 	tests/conformance/host_msr.c \
 	tests/conformance/host_offer.c \
+	tests/conformance/host_processor.c \
 	tests/conformance/host_promise.c \
 	tests/conformance/host_register.c \
 	tests/conformance/host_reserved.c \

@@ -70,8 +70,14 @@ struct conform_bus {
 	struct winhv_message inbox[CONFORM_INBOX_MESSAGES];
 };
 
+/* General registers, for calls that look at all of them. RSP and RBP are kept. */
+struct conform_registers {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
 /*
  * What an image on bare metal can do and a process cannot. VPs are numbered as winhv's are.
+ * "This VP" is the one that calls. Vectors of exceptions: 3 #BP, 6 #UD, 13 #GP, 14 #PF; 0: none.
  */
 struct conform_machine {
 	/* From now on interrupts at `vector` (32.., no SINT's) are counted, on all VPs. */
@@ -87,6 +93,21 @@ struct conform_machine {
 	const volatile uint8_t *(*window)(uint64_t gpa);
 	/* Now let it be another: the entry alone, translations of it stay. */
 	void (*window_change)(uint64_t gpa);
+	/* Call the hypercall page with these registers; what they are then. The exception, or 0. */
+	unsigned (*call)(struct conform_registers *registers);
+	/* A hypercall at CPL 3. The exception; #BP if it returned. */
+	unsigned (*call_user)(uint64_t control, uint64_t input, uint64_t output);
+	/* Write a byte. The exception, or 0. */
+	unsigned (*store)(volatile uint8_t *at, uint8_t value);
+	/* A fixed interrupt at `vector` to VP `vp`, by the APIC. */
+	void (*raise)(uint32_t vp, unsigned vector);
+	/*
+	 * With interrupts off: raise `vector`, unless it is 0, on this VP, and read GUEST_IDLE.
+	 * False if that faults; *early: how many of count()'s this VP has taken when it returns.
+	 */
+	bool (*idle)(unsigned vector, uint32_t *early);
+	/* Was `vector` delivered to this VP, and not ended? Then it is, now. */
+	bool (*in_service)(unsigned vector);
 };
 
 struct conform_target {

@@ -12,6 +12,8 @@
 	X(register)                                                                                \
 	X(msr)                                                                                     \
 	X(hypercall)                                                                               \
+	X(calls)                                                                                   \
+	X(processor)                                                                               \
 	X(synic)                                                                                   \
 	X(timer)                                                                                   \
 	X(expiry)                                                                                  \
