@@ -250,14 +250,17 @@ CONFORM_SRCS := \
 	tests/conformance/host_clock.c \
 	tests/conformance/host_connection.c \
 	tests/conformance/host_cpuid.c \
+	tests/conformance/host_crash.c \
 	tests/conformance/host_expiry.c \
 	tests/conformance/host_flush.c \
 	tests/conformance/host_gpadl.c \
+	tests/conformance/host_hostile.c \
 	tests/conformance/host_hypercall.c \
 	tests/conformance/host_ic.c \
 	tests/conformance/host_ipi.c \
 	tests/conformance/host_msr.c \
 	tests/conformance/host_offer.c \
+	tests/conformance/host_port.c \
 	tests/conformance/host_processor.c \
 	tests/conformance/host_promise.c \
 	tests/conformance/host_register.c \

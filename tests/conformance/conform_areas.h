@@ -11,15 +11,18 @@
 	X(promise)                                                                                 \
 	X(register)                                                                                \
 	X(msr)                                                                                     \
+	X(crash)                                                                                   \
 	X(hypercall)                                                                               \
 	X(calls)                                                                                   \
 	X(processor)                                                                               \
 	X(synic)                                                                                   \
+	X(port)                                                                                    \
 	X(timer)                                                                                   \
 	X(expiry)                                                                                  \
 	X(clock)                                                                                   \
 	X(ipi)                                                                                     \
 	X(flush)                                                                                   \
+	X(hostile)                                                                                 \
 	X(connection)                                                                              \
 	X(offer)                                                                                   \
 	X(unload)                                                                                  \

@@ -71,16 +71,6 @@ static enum conform_verdict idle_agrees(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-static enum conform_verdict crash_registers(struct conform_target *t)
-{
-	uint64_t value;
-
-	for (uint32_t msr = HV_X64_MSR_CRASH_P0; msr <= HV_X64_MSR_CRASH_CTL; msr++)
-		EXPECT(conform_read(t, 0, msr, &value), "register 0x%x faults", msr);
-	EXPECT(value >> 63, "CRASH_CTL reads 0x%llx", (unsigned long long)value);
-	return CONFORM_PASS;
-}
-
 static enum conform_verdict apic_recommended(struct conform_target *t)
 {
 	NEED(conform_is_recommended(t, HV_RECOMMEND_APIC_MSRS), "recommendation 3 is off");
@@ -153,8 +143,6 @@ const struct conform_test conform_cpuid_tests[] = {
 	{"R-CPUID-001", "the interface has its leaves and registers", interface_leaf, 0, 0, 0},
 	{"R-CPUID-004", "timers come with SynIC and counter", timers_imply, 0, 0, 0},
 	{"R-CPUID-007", "frequencies: privilege and feature agree", frequencies_agree, 0, 0, 0},
-	{"R-CPUID-008", "crash registers are there", crash_registers, 0, 0,
-		HV_FEATURE_GUEST_CRASH_MSRS},
 	{"R-CPUID-009", "guest idle: privilege and feature agree", idle_agrees, 0, 0, 0},
 	{"R-CPUID-015", "APIC registers are recommended only with their privilege",
 		apic_recommended, 0, 0, 0},

@@ -214,20 +214,6 @@ static enum conform_verdict synic_pages_empty(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-static enum conform_verdict crash_parameters(struct conform_target *t)
-{
-	uint64_t value;
-
-	for (uint32_t i = 0; i < 5; i++)
-		EXPECT(conform_write(t, 0, HV_X64_MSR_CRASH_P0 + i, 0x1111111111111111 * (i + 1)),
-			"P%u faults", i);
-	for (uint32_t i = 0; i < 5; i++)
-		EXPECT(conform_read(t, 0, HV_X64_MSR_CRASH_P0 + i, &value) &&
-				value == 0x1111111111111111 * (i + 1),
-			"P%u reads 0x%llx", i, (unsigned long long)value);
-	return CONFORM_PASS;
-}
-
 /* As winhv numbers them: those of a machine are in the order of their firmware's tables. */
 static enum conform_verdict vp_indices(struct conform_target *t)
 {
@@ -283,7 +269,6 @@ const struct conform_test conform_register_tests[] = {
 	{"R-REG-013", "the memory beneath a page comes back", beneath, 0, SYNIC, 0},
 	{"R-REG-013", "the memory beneath two pages comes back", beneath_two, 0, SYNIC, 0},
 	{"R-REG-014", "SynIC pages are zero at first", synic_pages_empty, 0, SYNIC, 0},
-	{"R-REG-017", "P0 to P4 read back", crash_parameters, 0, 0, HV_FEATURE_GUEST_CRASH_MSRS},
 	{"R-REG-020", "VP_INDEX: its value after reset", vp_indices, 0, 0, 0},
 	{"R-REG-023", "SynIC pages must be memory", page_not_memory, 0, SYNIC, 0},
 	{"R-CPUID-022", "the hypercall register can be locked", lock,
