@@ -74,14 +74,35 @@ int report_json(const struct run *run, const char *path, bool is_complete)
 	return result;
 }
 
+/* The file may be of anybody: no byte of its texts is a command to a terminal. */
+static void texts_make_plain(json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(object, key, value)
+	{
+		char line[CONFORM_EVIDENCE_BYTES];
+		if (!json_is_string(value))
+			continue;
+		run_text_put(line, sizeof line, json_string_value(value));
+		json_string_set(value, line);
+	}
+}
+
 json_t *results_load(const char *path, json_t **root)
 {
 	json_error_t error;
 
 	*root = json_load_file(path, 0, &error);
 	json_t *tests = json_object_get(*root, "tests");
-	if (json_is_array(tests))
+	size_t i;
+	json_t *test;
+	if (json_is_array(tests)) {
+		texts_make_plain(*root);
+		json_array_foreach(tests, i, test) texts_make_plain(test);
 		return tests;
+	}
 	fprintf(stderr, "hvconform: %s: %s; give a file that hvconform run --json has written\n",
 		path, *root == NULL ? error.text : "it has no list of tests");
 	json_decref(*root);
@@ -92,15 +113,6 @@ const char *result_text(const json_t *object, const char *key)
 {
 	const char *value = json_string_value(json_object_get(object, key));
 	return value != NULL ? value : "";
-}
-
-/* The file may be of anybody: no byte of it is a command to a terminal. */
-static void put_plain(const json_t *test, const char *key, int width)
-{
-	char line[1024];
-
-	run_text_put(line, sizeof line, result_text(test, key));
-	printf("%-*s", width, line);
 }
 
 static json_t *find(json_t *tests, const json_t *which)
@@ -115,25 +127,11 @@ static json_t *find(json_t *tests, const json_t *which)
 	return NULL;
 }
 
-/* old or new is NULL: the other file alone has the test. */
-static void put_difference(const json_t *old, const json_t *new, const json_t *why)
+static void put_difference(const json_t *test, const char *a, const char *b, const json_t *why)
 {
-	put_plain(old != NULL ? old : new, "rule", 13);
-	if (old != NULL)
-		put_plain(old, "verdict", 9);
-	else
-		printf("%-9s", "absent");
-	if (new != NULL)
-		put_plain(new, "verdict", 9);
-	else
-		printf("%-9s", "absent");
-	put_plain(old != NULL ? old : new, "name", 0);
-	printf("\n");
-	if (why == NULL || result_text(why, "evidence")[0] == '\0')
-		return;
-	printf("      ");
-	put_plain(why, "evidence", 0);
-	printf("\n");
+	printf("%-12s %-8s %-8s %s\n", result_text(test, "rule"), a, b, result_text(test, "name"));
+	if (why != NULL && result_text(why, "evidence")[0] != '\0')
+		printf("      %s\n", result_text(why, "evidence"));
 }
 
 int report_compare(const char *a, const char *b)
@@ -152,17 +150,17 @@ int report_compare(const char *a, const char *b)
 	json_array_foreach(old, i, test)
 	{
 		const json_t *other = find(new, test);
-		if (other != NULL &&
-			strcmp(result_text(test, "verdict"), result_text(other, "verdict")) == 0)
+		const char *verdict = other != NULL ? result_text(other, "verdict") : "absent";
+		if (strcmp(result_text(test, "verdict"), verdict) == 0)
 			continue;
 		differences++;
-		put_difference(test, other,
+		put_difference(test, result_text(test, "verdict"), verdict,
 			strcmp(result_text(test, "verdict"), "passed") == 0 ? other : test);
 	}
 	json_array_foreach(new, i, test) if (find(old, test) == NULL)
 	{
 		differences++;
-		put_difference(NULL, test, test);
+		put_difference(test, "absent", result_text(test, "verdict"), test);
 	}
 	printf("%zu difference%s\n", differences, differences == 1 ? "" : "s");
 	json_decref(roots[0]);
@@ -183,13 +181,10 @@ int report_of_rule(const char *path, const char *rule)
 	{
 		if (strcmp(result_text(test, "rule"), rule) != 0)
 			continue;
-		printf("  ");
-		put_plain(root, "target", 11);
-		put_plain(test, "verdict", 9);
-		put_plain(test, "name", 0);
-		printf("%s", result_text(test, "evidence")[0] ? ": " : "");
-		put_plain(test, "evidence", 0);
-		printf("\n");
+		printf("  %-10s %-8s %s%s%s\n", result_text(root, "target"),
+			result_text(test, "verdict"), result_text(test, "name"),
+			result_text(test, "evidence")[0] ? ": " : "",
+			result_text(test, "evidence"));
 	}
 	json_decref(root);
 	return 0;
@@ -241,7 +236,7 @@ int report_resume(const char *path, const struct run_config *config, struct run 
 	{
 		restore(test, config, run);
 	}
-	run_text_put(run->host, sizeof run->host, result_text(root, "host"));
+	snprintf(run->host, sizeof run->host, "%s", result_text(root, "host"));
 	run->seconds = json_real_value(json_object_get(root, "seconds"));
 	run->hosts = (unsigned)json_integer_value(json_object_get(root, "hosts"));
 	json_decref(root);

@@ -15,7 +15,7 @@ void run_text_put(char *to, size_t bytes, const char *from)
 	size_t i = 0;
 
 	for (; i + 1 < bytes && from[i] != '\0'; i++)
-		to[i] = from[i] >= 0x20 && from[i] <= 0x7e ? from[i] : '?';
+		to[i] = from[i] >= 0x20 && from[i] <= 0x7e ? from[i] : from[i] == '\n' ? ' ' : '?';
 	to[i] = '\0';
 }
 
