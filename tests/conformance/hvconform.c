@@ -6,7 +6,7 @@
  *	  rules.h		 the rules, from protocol/
  *	  conform_areas.h	 the tests
  *	  run_linux.h		 what a run is; run_loopback_linux.c, run_vm_linux.c: targets
- *	  report_linux.h	 text, TAP, JUnit, HTML, JSON; compare, resume
+ *	  report_linux.h	 text, TAP, JUnit, HTML, JSON; compare, resume, table
  */
 #include "packaging/version.h"
 #include "tests/conformance/conform_areas.h"
