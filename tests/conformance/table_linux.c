@@ -163,7 +163,10 @@ static void put_table(const struct table *table)
 			printf("---|");
 		putchar('\n');
 	}
-	json_object_foreach(table->groups, group, value) put_row(table, group, group);
+	json_object_foreach(table->groups, group, value)
+	{
+		put_row(table, group, group);
+	}
 	put_row(table, "all", NULL);
 	printf("%sTests passed/failed/skipped; -: there is none.\n",
 		table->is_markdown ? "\n" : "");
