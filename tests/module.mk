@@ -292,6 +292,7 @@ hvconform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/guest_fcopy.c \
 	tests/conformance/guest_flow.c \
 	tests/conformance/guest_gpadl.c \
+	tests/conformance/guest_heartbeat.c \
 	tests/conformance/guest_ic.c \
 	tests/conformance/guest_ic_tools.c \
 	tests/conformance/guest_kvp.c \

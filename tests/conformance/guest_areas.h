@@ -12,7 +12,7 @@
 /* clang-format off */
 #define GUEST_AREAS(X)                                                                             \
 	X(synic) X(connection) X(offer) X(gpadl) X(channel) X(ring) X(flow) X(unload)              \
-	X(ic) X(services) X(fcopy) X(kvp) X(storage) X(lun) X(srb) X(outage)
+	X(ic) X(heartbeat) X(services) X(fcopy) X(kvp) X(storage) X(lun) X(srb) X(outage)
 /* clang-format on */
 
 #define GUEST_DECLARE(area)                                                                        \

@@ -99,6 +99,14 @@ static enum conform_verdict fcopy_names(struct conform_target *t)
 		start_body(body, "file", paths[i], 10);
 		TRY(ic_answered(t, stage, 7, body, sizeof body, STATUS_FAIL));
 	}
+	for (unsigned c = 0x80; c < 0xa0; c++) { /* control characters that are not ASCII */
+		start_body(body, "file", "/tmp", 10);
+		put16(body + 36 + 2, c);
+		TRY(ic_answered(t, stage, 7, body, sizeof body, STATUS_FAIL));
+		start_body(body, "file", "/tmp", 10);
+		put16(body + 556 + 4, c);
+		TRY(ic_answered(t, stage, 7, body, sizeof body, STATUS_FAIL));
+	}
 	EXPECT(fcopy_starts == 0, "one of them is begun");
 	return CONFORM_PASS;
 }
@@ -145,7 +153,7 @@ static enum conform_verdict fcopy_bounds(struct conform_target *t)
 		uint64_t offset;
 		uint32_t bytes;
 	} rows[] = {{0, 6145}, {0, 0xffffffff}, {UINT64_MAX, 1}, {UINT64_MAX - 100, 200}, {101, 1},
-		{1, 6144}, {10000, 1}, {0, 0x80000000}};
+		{1, 6144}, {10000, 1}, {0, 0x80000000}, {0, 5001}, {100, 4901}};
 	struct ic_stage *stage = fcopy_stage(t);
 	static uint8_t body[1088];
 
@@ -178,8 +186,11 @@ static enum conform_verdict fcopy_order(struct conform_target *t)
 	TRY(ic_answered(t, stage, 7, body, sizeof body, STATUS_OK));
 	TRY(write_of(t, stage, 0, 10, STATUS_OK));
 	TRY(write_of(t, stage, 0, 10, STATUS_OK)); /* again: the later counts */
-	TRY(ic_answered(t, stage, 7, body, sizeof body, STATUS_OK));
-	EXPECT(fcopy_drops == 1, "a second start does not end the first copy");
+	for (unsigned flags = 0; flags < 4; flags++) {
+		put32(body + 1076, flags);
+		TRY(ic_answered(t, stage, 7, body, sizeof body, STATUS_OK));
+		EXPECT(fcopy_drops == 1 + flags, "a second start does not end the first copy");
+	}
 	TRY(write_of(t, stage, 0, 10, STATUS_OK));
 	TRY(ic_answered(t, stage, 7, complete, 36, STATUS_FAIL)); /* 10 of 20 */
 	EXPECT(fcopy_completes == 0, "a file that is not whole is completed");

@@ -150,9 +150,9 @@ static enum conform_verdict nobody_reads(struct conform_target *t)
 static void absent(
 	struct storage_stage *stage, const struct stage_packet *packet, struct stage_answer *answer)
 {
-	(void)stage;
 	if (!stage_is_cdb(packet, 0x28))
 		return;
+	stage->turn++;
 	answer->payload[VSTOR_SRB_STATUS] = 0x20;
 	answer->payload[VSTOR_SCSI_STATUS] = 2;
 	put32(answer->payload + VSTOR_DATA_LENGTH, 0);
@@ -166,6 +166,7 @@ static enum conform_verdict gone_under_io(struct conform_target *t)
 	stage->hook = absent;
 	stage->has_lun = 0;
 	EXPECT(stage_read_now(stage, 1) == -VIRIDIAN_ENODEV, "a disk that is gone reads");
+	EXPECT(stage->turn == 1, "it is asked %u times", stage->turn);
 	storage_stage_later(stage, 1000);
 	EXPECT(stage_lun(stage, 0) == NULL && stage->removed == 1, "the disk is still there");
 	TRY(storage_stage_ends(stage, 0));
