@@ -32,6 +32,35 @@ static enum conform_verdict plugged(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+static void fail_inquiry(
+	struct storage_stage *stage, const struct stage_packet *packet, struct stage_answer *answer)
+{
+	(void)stage;
+	if (stage_is_cdb(packet, 0x12))
+		stage_check(answer, 3, 0x11, 0); /* unrecovered read error */
+}
+
+/* A disk that fails for a moment stays; one with another number is another one. */
+static enum conform_verdict same_disk(struct conform_target *t)
+{
+	struct storage_stage *stage = storage_stage_ready(t);
+
+	TRY(stage != NULL);
+	stage->hook = fail_inquiry;
+	EXPECT(storage_controller_scan(&stage->controller, guest_deadline(stage->h)) == 0,
+		"the search fails");
+	EXPECT(stage->removed == 0 && stage_lun(stage, 0) != NULL, "a disk that fails is gone");
+	TRY(stage_reads(stage));
+	stage->serial = 2;
+	EXPECT(storage_controller_scan(&stage->controller, guest_deadline(stage->h)) == 0,
+		"the search fails");
+	EXPECT(stage->removed == 1 && stage->added == 2, "another disk is taken for the same: %u",
+		stage->added);
+	TRY(stage_reads(stage));
+	TRY(storage_stage_ends(stage, 0));
+	return CONFORM_PASS;
+}
+
 /* Nothing is to be done about these. */
 static enum conform_verdict unasked_packets(struct conform_target *t)
 {
@@ -222,6 +251,7 @@ static enum conform_verdict replies_cut(struct conform_target *t)
 
 const struct conform_test guest_lun_tests[] = {
 	{"R-STOR-056", "it looks again when it is told to", plugged, 0, 0, 0},
+	{"R-STOR-056", "a disk that fails stays, another one is another one", same_disk, 0, 0, 0},
 	{"R-STOR-055", "operations that say nothing are ignored", unasked_packets, 0, 0, 0},
 	{"R-STOR-099", "a flood of notices costs a search each 100 ms", flood, 0, 0, 0},
 	{"R-STOR-103", "a disk of sizes that cannot be is not used", lying_devices, 0, 0, 0},

@@ -481,6 +481,7 @@ static enum conform_verdict vss_later(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* What was due, and what waited for it, is void; what comes afterwards is not. */
 static enum conform_verdict vss_void(struct conform_target *t)
 {
 	static const uint32_t fw[] = {0x30000}, ms[] = {0x50000};
@@ -488,6 +489,9 @@ static enum conform_verdict vss_void(struct conform_target *t)
 	struct ic_stage *stage = vss_stage(t);
 
 	TRY(vss_freezing(t, stage));
+	uint32_t length = ic_request(stage, 5, 12);
+	stage->message[IC_AT_BODY] = VSS_THAW;
+	EXPECT(ic_say(h, stage, length) == 0, "thaw is answered while freezing");
 	EXPECT(ic_say(h, stage, ic_negotiation(stage, fw, 1, ms, 1)) == 1,
 		"negotiation is not answered meanwhile");
 	EXPECT(vss_forgotten == 1, "who freezes is not told");
@@ -496,6 +500,14 @@ static enum conform_verdict vss_void(struct conform_target *t)
 	guest_serve(h);
 	host_serve(h, 1);
 	EXPECT(stage->answers == before, "the answer of before comes after all");
+	length = ic_request(stage, 5, 12);
+	stage->message[IC_AT_BODY] = VSS_FREEZE;
+	EXPECT(ic_say(h, stage, length) == 0, "it answers before it has frozen again");
+	vss_ic_finish(&vss_guest, true);
+	guest_serve(h);
+	host_serve(h, 1);
+	EXPECT(stage->answers == before + 1 && vss_begun[VSS_THAW] == 0,
+		"the thaw of before is done after all");
 	return CONFORM_PASS;
 }
 

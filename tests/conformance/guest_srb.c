@@ -103,6 +103,33 @@ static enum conform_verdict ranges(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* Pages in any order, and a begin that is not in the first of them. */
+static enum conform_verdict scattered(struct conform_target *t)
+{
+	struct storage_stage *stage = storage_stage_ready(t);
+
+	TRY(stage != NULL);
+	const uint64_t first = stage->data.gpa / 4096, pages[] = {first + 5, first, first + 3};
+	struct storage_vsc_request *request = &stage->requests[0];
+	*request = stage_read(stage, 50, 16);
+	request->data = (struct storage_vsc_data){.gpns = pages, .offset = 1024, .bytes = 8192};
+	EXPECT(storage_controller_run(&stage->controller, request) == 0, "the read fails");
+	const struct stage_packet *packet = stage_last(stage, 0);
+	EXPECT(packet->range_bytes == 16 + 24 && memcmp(packet->range + 16, pages, 24) == 0,
+		"the pages are others");
+	/* 6 blocks in the first page, 8 in the second, 2 in the third */
+	TRY(stage_data_is(stage, 5 * 4096 + 1024, 50, 3072));
+	TRY(stage_data_is(stage, 0, 56, 4096));
+	TRY(stage_data_is(stage, 3 * 4096, 64, 1024));
+	const unsigned packets = stage->packet_count;
+	request->data.offset = 4096;
+	EXPECT(storage_controller_run(&stage->controller, request) == -VIRIDIAN_EINVAL &&
+			stage->packet_count == packets,
+		"data that begin behind their first page are sent");
+	TRY(storage_stage_ends(stage, 0));
+	return CONFORM_PASS;
+}
+
 /* ---- which answer is whose ------------------------------------------------------------------ */
 
 static enum conform_verdict any_order(struct conform_target *t)
@@ -436,6 +463,7 @@ const struct conform_test guest_srb_tests[] = {
 	{"R-STOR-050", "every packet asks for a completion", every_packet, 0, 0, 0},
 	{"R-STOR-052", "ids are unique, and never 0", ids, 0, 0, 0},
 	{"R-STOR-051", "data is one range, as long as the host takes", ranges, 0, 0, 0},
+	{"R-STOR-051", "the range has the pages as they are", scattered, 0, 0, 0},
 	{"R-STOR-011", "answers come in any order", any_order, 0, 0, 0},
 	{"R-STOR-053", "unknown ids are ignored", wrong_ids, 0, 0, 0},
 	{"R-STOR-053", "repeated ids are ignored", repeated, 0, 0, 0},

@@ -224,6 +224,31 @@ static enum conform_verdict handshake_unasked(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* Each answer comes twice: the second is not that of the next step. */
+static void twice(
+	struct storage_stage *stage, const struct stage_packet *packet, struct stage_answer *answer)
+{
+	(void)storage_stage_give(stage, packet, answer);
+}
+
+static enum conform_verdict handshake_twice(struct conform_target *t)
+{
+	struct storage_stage *stage = storage_stage(t);
+
+	TRY(stage != NULL);
+	stage->version = 0x0501;
+	stage->hook = twice;
+	const int error = storage_stage_open(stage, 0);
+	EXPECT(error == 0, "opening fails: %d", error);
+	EXPECT(stage->controller.vsc.version->version == 0x0501, "version 0x%x",
+		stage->controller.vsc.version->version);
+	EXPECT(storage_controller_scan(&stage->controller, guest_deadline(stage->h)) == 0 &&
+			stage_lun(stage, 0) != NULL,
+		"it finds no disk");
+	TRY(storage_stage_ends(stage, 0));
+	return CONFORM_PASS;
+}
+
 /* ---- subchannels ---------------------------------------------------------------------------- */
 
 /* The controller with so many channels in all. */
@@ -399,6 +424,8 @@ const struct conform_test guest_storage_tests[] = {
 	{"R-STOR-051", "the size of requests is the host's, within reason", transfer_sizes, 0, 0,
 		0},
 	{"R-STOR-053", "answers of before, and second ones, are no steps", handshake_unasked, 0, 0,
+		0},
+	{"R-STOR-053", "an answer that comes twice is not that of two steps", handshake_twice, 0, 0,
 		0},
 	{"R-STOR-097", "a step without an answer ends by its deadline", handshake_silence, 0, 0, 0},
 	{"R-STOR-098", "answers that are none end the handshake", handshake_nonsense, 0, 0, 0},

@@ -76,6 +76,7 @@ struct storage_stage {
 	uint32_t max_transfer;
 	uint8_t has_lun; /* bit for each, of target 0 */
 	uint64_t blocks;
+	uint8_t serial; /* its last digit */
 	void (*hook)(struct storage_stage *stage, const struct stage_packet *packet,
 		struct stage_answer *answer);
 	unsigned turn; /* the test's */

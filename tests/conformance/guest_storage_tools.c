@@ -50,15 +50,27 @@ static void disk_luns(const struct storage_stage *stage, struct stage_answer *an
 	put_be32(answer->data, answer->data_bytes - 8);
 }
 
-static void disk_inquiry(const uint8_t *cdb, bool is_there, struct stage_answer *answer)
+static void data_set(struct stage_answer *answer, const uint8_t *bytes, uint32_t count)
+{
+	answer->data_bytes = count;
+	memcpy(answer->data, bytes, count);
+}
+
+static void disk_inquiry(const struct storage_stage *stage, const uint8_t *cdb, bool is_there,
+	struct stage_answer *answer)
 {
 	static const uint8_t standard[36] = "\0\0\5\2\x1F\0\0\2Msft    Virtual Disk    1.0 ";
 	static const uint8_t pages[6] = {0, 0, 0, 2, 0, 0x80};
-	static const uint8_t serial[12] = {0, 0x80, 0, 8, 'S', 'E', 'R', 'I', 'A', 'L', '0', '1'};
+	static const uint8_t serial[12] = {0, 0x80, 0, 8, 'S', 'E', 'R', 'I', 'A', 'L', '0', '0'};
 
-	answer->data_bytes = cdb[1] & 1 ? cdb[2] == 0x80 ? 12 : 6 : 36;
-	memcpy(answer->data, cdb[1] & 1 ? cdb[2] == 0x80 ? serial : pages : standard,
-		answer->data_bytes);
+	if (!(cdb[1] & 1))
+		data_set(answer, standard, sizeof standard);
+	else if (cdb[2] != 0x80)
+		data_set(answer, pages, sizeof pages);
+	else
+		data_set(answer, serial, sizeof serial);
+	if (cdb[1] & 1 && cdb[2] == 0x80)
+		answer->data[11] = (uint8_t)('0' + stage->serial);
 	if (!is_there)
 		answer->data[0] = 0x7f;
 }
@@ -75,8 +87,7 @@ static void disk_mode(struct stage_answer *answer)
 {
 	static const uint8_t mode[24] = {23, 0, 0x10, 0, 0x08, 0x12, 0x04};
 
-	answer->data_bytes = sizeof mode;
-	memcpy(answer->data, mode, sizeof mode);
+	data_set(answer, mode, sizeof mode);
 }
 
 static void srb_answer(
@@ -94,7 +105,7 @@ static void srb_answer(
 	} else if (cdb[0] == 0xa0) {
 		answer->data_bytes = 8;
 	} else if (cdb[0] == 0x12) {
-		disk_inquiry(cdb, is_there, answer);
+		disk_inquiry(stage, cdb, is_there, answer);
 	} else if (!is_there) {
 		answer->payload[VSTOR_SRB_STATUS] = 0x20;
 		answer->payload[VSTOR_SCSI_STATUS] = 2;
