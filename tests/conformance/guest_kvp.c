@@ -439,6 +439,7 @@ const struct conform_test guest_kvp_tests[] = {
 	ROW("R-KVP-009", "the same key in two pools is two pairs", kvp_pools),
 	ROW("R-KVP-032", "a set gives the key its new value", kvp_pools),
 	ROW("R-KVP-005", "what was set is enumerated in its pool", kvp_pools),
+	ROW("R-KVP-014", "a delete with an impossible size is refused", kvp_delete),
 	ROW("R-KVP-006", "a delete of what is not there is answered by no more items", kvp_delete),
 	ROW("R-KVP-034", "a short body is answered by a failure", kvp_short),
 	ROW("R-KVP-034", "what is behind a body is ignored", kvp_behind),
