@@ -214,6 +214,21 @@ static enum conform_verdict code_before_shape(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* Whoever may not make a call learns nothing of it. */
+static enum conform_verdict privilege_first(struct conform_target *t)
+{
+	static const uint64_t wrong[] = {0, HV_HYPERCALL_RESERVED_MASK, HV_HYPERCALL_FAST,
+		HV_HYPERCALL_REP_COUNT_MASK, HV_HYPERCALL_REP_START_MASK,
+		HV_HYPERCALL_VARHEAD_MASK};
+
+	NEED(!conform_has(t, HV_PRIVILEGE_CREATE_PARTITIONS), "CreatePartitions is promised");
+	for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		STATUS("a call without privilege, and with all else wrong",
+			conform_status(t, HV_CALL_DELETE_PARTITION | wrong[i], 1, 1),
+			HV_STATUS_ACCESS_DENIED);
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict nested_bit(struct conform_target *t)
 {
 	uint32_t leaf[4];
@@ -303,6 +318,8 @@ const struct conform_test conform_hypercall_tests[] = {
 		CONFORM_HYPERCALLS, POSTS, 0},
 	{"R-HCALL-015", "code, reserved bits, shape, alignment are checked in order",
 		code_before_shape, CONFORM_HYPERCALLS, POSTS, 0},
+	{"R-HCALL-015", "a privilege that is off comes before all else", privilege_first,
+		CONFORM_HYPERCALLS, 0, 0},
 	{"R-HCALL-023", "HvCallNotifyLongSpinWait succeeds", spin_wait, CONFORM_HYPERCALLS, 0, 0},
 	{"R-CPUID-010", "a post to nobody gives 0x12", post_to_nobody, CONFORM_HYPERCALLS, POSTS,
 		0},

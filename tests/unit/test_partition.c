@@ -546,6 +546,7 @@ static void crash_is_reported_with_its_message(void)
 	rig_write(&rig, 0, HV_X64_MSR_CRASH_P4, 5);
 	CU_ASSERT_EQUAL(rig_read(&rig, 0, HV_X64_MSR_CRASH_P0 + 2), 0x102);
 	rig_write(&rig, 0, HV_X64_MSR_CRASH_CTL, 0); /* no notify: nothing happens */
+	rig_write(&rig, 0, HV_X64_MSR_CRASH_CTL, 0x7fffffffffffffffull);
 	CU_ASSERT_EQUAL(seen.count, 0);
 	rig_write(&rig, 0, HV_X64_MSR_CRASH_CTL, 0xc000000000000000ull);
 	CU_ASSERT_EQUAL(seen.count, 1);
