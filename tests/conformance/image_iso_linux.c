@@ -15,6 +15,7 @@
 #include <ftw.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,6 +314,9 @@ static int mkrescue_run(const struct iso *iso)
 		return complain("fork");
 	if (child == 0) {
 		const int fd = open(log, O_WRONLY | O_CREAT | O_EXCL, 0600);
+		/* Its own scratch files go with ours; Ctrl-C is for hvconform. */
+		(void)setpgid(0, 0);
+		(void)setenv("TMPDIR", iso->folder, 1);
 		if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
 			_exit(127);
 		execlp("grub-mkrescue", "grub-mkrescue", "-o", iso->partial, modules,
@@ -322,7 +326,12 @@ static int mkrescue_run(const struct iso *iso)
 	}
 	int status = 0;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		continue;
+		if (run_is_stopped())
+			kill(-child, SIGTERM);
+	if (run_is_stopped()) {
+		fprintf(stderr, "hvconform: image: stopped\n");
+		return 1;
+	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	fprintf(stderr, "hvconform: grub-mkrescue failed; its last words:\n");
@@ -330,19 +339,49 @@ static int mkrescue_run(const struct iso *iso)
 	return 1;
 }
 
-static int iso_make(struct iso *iso)
+/*
+ * A file beside the place of the ISO, with a name that nobody can foresee, and the mode that it is to
+ * have. What is there and no file, such as a disk, is not replaced.
+ */
+static int partial_make(struct iso *iso)
 {
-	if (snprintf(iso->partial, sizeof iso->partial, "%s.%ld.partial", iso->iso,
-		    (long)getpid()) >= (int)sizeof iso->partial) {
+	struct stat state;
+
+	if (stat(iso->iso, &state) == 0 && !S_ISREG(state.st_mode)) {
+		fprintf(stderr,
+			"hvconform: %s: no file; give the name of one, and copy it to a disk then\n",
+			iso->iso);
+		return 1;
+	}
+	if (snprintf(iso->partial, sizeof iso->partial, "%s%s.XXXXXX",
+		    iso->iso[0] == '/' ? "" : "./", iso->iso) >= (int)sizeof iso->partial) {
+		iso->partial[0] = '\0';
 		errno = ENAMETOOLONG;
 		return complain(iso->iso);
 	}
-	int status = folder_make(iso);
+	const int fd = mkostemp(iso->partial, O_CLOEXEC);
+	if (fd < 0) {
+		iso->partial[0] = '\0';
+		return complain(iso->iso);
+	}
+	const mode_t mask = umask(0);
+	(void)umask(mask);
+	const int status = fchmod(fd, 0666 & ~mask) != 0 ? complain(iso->iso) : 0;
+	close(fd);
+	return status;
+}
+
+static int iso_make(struct iso *iso)
+{
+	run_stop_by_signals();
+	int status = partial_make(iso);
+	if (status == 0)
+		status = folder_make(iso);
 	if (status == 0)
 		status = mkrescue_run(iso);
 	if (status == 0 && rename(iso->partial, iso->iso) != 0)
 		status = complain(iso->iso);
-	if (status != 0)
+	if (status != 0 && iso->partial[0] != '\0')
 		(void)unlink(iso->partial);
 	if (iso->folder[0] != '\0')
 		(void)nftw(iso->folder, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
