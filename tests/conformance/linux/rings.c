@@ -16,13 +16,14 @@ static struct ring_area area_of(const struct guest_ring_mapping *mapping)
 
 bool linux_rings_map(struct linux_channel *channel, const struct linux_gpadl *gpadl)
 {
-	const uint32_t pages = gpadl->stream_bytes / 8 - 1;
+	/* All of it is the guest's: the list may be empty, and the split anything. */
+	const uint32_t pages = gpadl->stream_bytes >= 8 ? gpadl->stream_bytes / 8 - 1 : 0;
 	const uint32_t split = channel->request.downstream_page_offset;
 	const struct guest_memory *memory = channel->guest->memory;
 
 	if (channel->is_open)
 		linux_rings_unmap(channel);
-	if (!gpadl->is_created || split < 2 || split + 2 > pages ||
+	if (!gpadl->is_created || split < 2 || split > pages || pages - split < 2 ||
 		guest_memory_ring_map(memory, gpadl->words + 1, split, &channel->incoming) != 0)
 		return false;
 	if (guest_memory_ring_map(

@@ -215,12 +215,14 @@ static void take(const struct run_config *config, struct run *run, const struct 
 		.outcome = report->outcome,
 		.ms = report->ms,
 	};
+	char host[sizeof run->host];
 
 	switch (report->kind) {
 	case REPORT_BOOTED:
 		boot->has_booted = true;
-		snprintf(run->host, sizeof run->host, "Linux %s, %u processors, %s",
-			report->evidence, LINUX_VP_COUNT, config->kernel);
+		snprintf(host, sizeof host, "Linux %s, %u processors, %s", report->evidence,
+			LINUX_VP_COUNT, config->kernel);
+		run_text_put(run->host, sizeof run->host, host); /* the guest says what it is */
 		break;
 	case REPORT_NO_GUEST:
 		memcpy(boot->why, report->evidence, sizeof boot->why);
