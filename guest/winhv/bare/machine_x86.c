@@ -108,13 +108,13 @@ static void multiboot_read(uint32_t gpa)
 	if (information->flags & MULTIBOOT_HAS_COMMAND)
 		command_line_set(information->command_line);
 	if (information->flags & MULTIBOOT_HAS_MAP) {
-		uint32_t offset = 0;
+		uint64_t offset = 0;
 		while (offset + sizeof(struct multiboot_range) <= information->map_bytes) {
 			struct multiboot_range range;
 			__builtin_memcpy(
-				&range, at((uint64_t)information->map + offset), sizeof range);
+				&range, at(information->map + offset), sizeof range);
 			range_add(range.base, range.bytes, range.type);
-			offset += range.size + (uint32_t)sizeof range.size;
+			offset += (uint64_t)range.size + sizeof range.size;
 		}
 	} else if (information->flags & MULTIBOOT_HAS_MEMORY) {
 		range_add(0x100000, (uint64_t)information->mem_upper * 1024, RAM_USABLE);

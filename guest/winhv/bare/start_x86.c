@@ -28,9 +28,15 @@ static bool has_hypervisor(void)
 	return leaf[0] == HV_CPUID_INTERFACE_HV1;
 }
 
+/* Of a processor: with others time would stand still, or each deadline be over at once. */
+static bool is_plausible(uint64_t hz)
+{
+	return hz >= 100000000u && hz <= 100000000000u;
+}
+
 /*
  * The TSC's frequency: what the hypervisor says, else counted over 20 ms of its reference
- * clock; else a guess that only makes times in reports wrong.
+ * clock; else, or if that cannot be, a guess that only makes times in reports wrong.
  */
 static uint64_t tsc_hz(void)
 {
@@ -39,7 +45,7 @@ static uint64_t tsc_hz(void)
 
 	if (!has_hypervisor())
 		return guess;
-	if (bare_rdmsr(HV_X64_MSR_TSC_FREQUENCY, &hz) == 0 && hz > 0)
+	if (bare_rdmsr(HV_X64_MSR_TSC_FREQUENCY, &hz) == 0 && is_plausible(hz))
 		return hz;
 	if (bare_rdmsr(HV_X64_MSR_TIME_REF_COUNT, &first) == 0) {
 		const uint64_t begin = bare_tsc();
@@ -49,7 +55,8 @@ static uint64_t tsc_hz(void)
 				bare_tsc() - begin > guess) /* the clock stands still */
 				return guess;
 		} while (last - first < span);
-		return (bare_tsc() - begin) * (HV_TIME_PER_SECOND / span);
+		hz = (bare_tsc() - begin) * (HV_TIME_PER_SECOND / span);
+		return is_plausible(hz) ? hz : guess;
 	}
 	return guess;
 }
