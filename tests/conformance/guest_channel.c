@@ -470,6 +470,12 @@ static enum conform_verdict signals_by_monitor(struct conform_target *t)
 		EXPECT(get32(page + 8 + ids[i] / 32 * 8) == 1u << ids[i] % 32,
 			"monitor id %u: the pending word is 0x%x", ids[i],
 			get32(page + 8 + ids[i] / 32 * 8));
+		/* and those of other channels stay */
+		put32(page + 8 + ids[i] / 32 * 8, 0x00010080);
+		vmbus_channel_signal(&h->guest[1 + i]);
+		EXPECT(get32(page + 8 + ids[i] / 32 * 8) == (0x00010080 | 1u << ids[i] % 32),
+			"monitor id %u: the pending word, of others, has become 0x%x", ids[i],
+			get32(page + 8 + ids[i] / 32 * 8));
 	}
 	return CONFORM_PASS;
 }

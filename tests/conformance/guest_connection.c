@@ -101,6 +101,16 @@ static enum conform_verdict nothing_in_common(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* Not the one that contacts go to. */
+static bool return_another_id(struct scripted_host *h, const uint8_t *m, uint32_t bytes)
+{
+	(void)bytes;
+	if (get32(m) != 14)
+		return false;
+	host_version(h, 20, 1, 0, 0x77, 0);
+	return true;
+}
+
 static enum conform_verdict posts_to_returned_id(struct conform_target *t)
 {
 	struct scripted_host *h = scripted_host_of(t);
@@ -111,9 +121,13 @@ static enum conform_verdict posts_to_returned_id(struct conform_target *t)
 	h->script.post_count = 0;
 	h->is_silent[14] = false;
 	h->version = 0x60000;
+	h->on_message = return_another_id;
 	EXPECT(connect_to(h) == 0, "connecting fails");
-	EXPECT(host_last(h, 3)->connection_id == 4, "REQUEST_OFFERS goes to connection %u",
+	EXPECT(host_last(h, 3)->connection_id == 0x77, "REQUEST_OFFERS goes to connection %u",
 		host_last(h, 3)->connection_id);
+	TRY(guest_goes_on(t, 2));
+	EXPECT(host_last(h, 5)->connection_id == 0x77, "OPEN goes to connection %u",
+		host_last(h, 5)->connection_id);
 	return CONFORM_PASS;
 }
 
@@ -446,7 +460,7 @@ static bool late_answer(struct scripted_host *h, const uint8_t *m, uint32_t byte
 {
 	(void)bytes;
 	if (get32(m) == 14 && get32(m + 8) == 0x50003) {
-		host_version(h, 20, 1, 0, 4, 0); /* of 6.0 */
+		host_version(h, 20, 1, 0, 5, 0); /* of 6.0 */
 		host_version(h, 16, 1, 0, 4, 0); /* of 5.3 */
 		return true;
 	}
@@ -468,6 +482,8 @@ static enum conform_verdict late_answers_told_apart(struct conform_target *t)
 	EXPECT(guest_refused(h, VMBUS_REJECTION_UNEXPECTED_RESPONSE) == 1,
 		"the answer to 6.0 is not dropped");
 	EXPECT(host_posts(h, 3) == 1, "offers are requested %u times", host_posts(h, 3));
+	EXPECT(host_last(h, 3)->connection_id == 4, "on connection %u, of the late answer",
+		host_last(h, 3)->connection_id);
 	return CONFORM_PASS;
 }
 
