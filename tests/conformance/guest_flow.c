@@ -448,6 +448,40 @@ RING_TEST(looks_before_sleep)
 	return CONFORM_PASS;
 }
 
+/* By the guest's last signal before it sleeps, with the mask still set: it gets no signal. */
+static void answer_now(
+	void *ctx, struct platform_scripted *script, uint32_t connection_id, uint16_t flag)
+{
+	struct scripted_host *h = ctx;
+	const uint64_t word = 5;
+
+	(void)script;
+	(void)connection_id;
+	(void)flag;
+	h->script.on_signal = NULL;
+	(void)host_send(h, h->turn, PACKET_TYPE_INBAND, 0, 9, &word, 8);
+}
+
+RING_TEST(looks_after_unmasking)
+{
+	const struct packet_header header = {.type = PACKET_TYPE_INBAND, .payload_bytes = 8};
+	const uint64_t word = 5;
+
+	TRY(guest_ring_fresh(t, relid));
+	(void)vmbus_poll(h->bus, 0);
+	EXPECT(*host_word(h, relid, true, RING_WORD_MASK) != 0, "while hot it does not mask");
+	EXPECT(ring_send(&h->guest[relid].out, &header, NULL, &word) == RING_OK, "full");
+	h->turn = relid;
+	h->script.on_signal = answer_now;
+	const bool is_asleep = vmbus_arm(h->bus);
+	h->turn = 0;
+	EXPECT(h->script.on_signal == NULL, "before it sleeps it does not publish what it wrote");
+	EXPECT(!is_asleep, "it goes to sleep with data that came before the mask was clear");
+	EXPECT(guest_ring_take(h, relid) == 9, "the data is lost");
+	guest_serve(h);
+	return CONFORM_PASS;
+}
+
 RING_TEST(index_stored_before_sleep)
 {
 	static const uint64_t words[4];
@@ -573,6 +607,8 @@ const struct conform_test guest_flow_tests[] = {
 		GUEST_CHANNEL, 0, 0},
 	{"R-RING-009", "it looks for data once more before it sleeps", looks_before_sleep,
 		GUEST_CHANNEL, 0, 0},
+	{"R-RING-009", "... and after it has cleared the mask", looks_after_unmasking, GUEST_CHANNEL,
+		0, 0},
 	{"R-RING-027", "before it sleeps its read index is stored", index_stored_before_sleep,
 		GUEST_CHANNEL, 0, 0},
 	{"R-RING-020", "a signal without data is passed on as well", signal_means_both,
