@@ -60,11 +60,13 @@ int loopback_host_prepare(struct loopback_host *host, const char *program)
 static void become_host(const struct loopback_host *host)
 {
 	const int log = open(host->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	/* A group of its own: what it starts ends with it, and Ctrl-C is for hvconform alone. */
 	(void)setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+	if (log < 0 || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
+		dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
 		_exit(127);
 	execl(host->program, "vmwp", "run", "--guest", host->socket, HOST_WORDS, (char *)NULL);
 	fprintf(stderr, "%s: %s\n", host->program, strerror(errno));
@@ -129,7 +131,7 @@ static void last_words(const struct loopback_host *host, char *line, size_t byte
 	fclose(log);
 }
 
-/* It has ended, or is about to: end what it has started, too. Not reaped yet, its group is its own. */
+/* It has ended or is about to: end what it has started, too. Not reaped, its group is its own. */
 static void group_reap(const struct loopback_host *host, int *status)
 {
 	kill(-host->pid, SIGKILL);
