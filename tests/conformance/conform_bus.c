@@ -210,8 +210,8 @@ static bool quiet_disconnected(struct conform_target *t, const char *after)
 static bool quiet_by_contact(struct conform_target *t, const char *after)
 {
 	struct conform_bus *bus = &t->bus;
-	const struct vmbus_initiate_contact_wire contact =
-		conform_contact(t, bus->version, bus->features);
+	const struct vmbus_initiate_contact_wire contact = conform_contact(
+		t, bus->version, bus->features);
 	struct winhv_message message;
 
 	bus->connection_id = VMBUS_CONNECTION_MESSAGE;

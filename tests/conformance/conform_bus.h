@@ -37,9 +37,10 @@ bool conform_bus_expect(struct conform_target *t, uint32_t type, void *out, size
 /*
  * Nothing has come and nothing will, of what was posted so far: a request that is always
  * answered is the next one to be answered. While connected that is a GPADL of no channel
- * (R-GPADL-009), else contacts, of which the first is refused (R-CONN-002); it stays disconnected. Where the GPADL is not answered
- * within the patience, a contact of the same version tells whether the host still does anything;
- * it begins a new connection, and a test that then fails later on is skipped.
+ * (R-GPADL-009), else contacts, of which the first is refused (R-CONN-002); it stays disconnected.
+ * Where the GPADL is not answered within the patience, a contact of the same version tells whether
+ * the host still does anything; it begins a new connection, and a test that then fails later on is
+ * skipped.
  */
 bool conform_bus_quiet(struct conform_target *t, const char *after);
 

@@ -294,7 +294,8 @@ static enum conform_verdict bounded(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-/* Headers alone, each of the largest GPADL; what behind it is answered first shows that it waits. */
+/* Headers alone, each of the largest GPADL; what behind it is answered first shows that it waits.
+ */
 static enum conform_verdict pages_bounded(struct conform_target *t)
 {
 	uint64_t words[VMBUS_GPADL_HEADER_U64_MAX];

@@ -226,7 +226,8 @@ static enum conform_verdict pipe_too_long(struct conform_target *t)
 
 /*
  * A mutilated answer agrees on 1.0, the right one after it on 3.0: requests are of 3.0, or there
- * are none, for the host has given the channel up. Nothing else suffers, and it can be opened again.
+ * are none, for the host has given the channel up. Nothing else suffers, and it can be opened
+ * again.
  */
 static enum conform_verdict refused(struct conform_target *t, size_t at, uint8_t value)
 {
@@ -251,9 +252,8 @@ static enum conform_verdict refused(struct conform_target *t, size_t at, uint8_t
 			"a message is broken");
 		EXPECT(message.header.type == IC_TYPE_HEARTBEAT &&
 				ic_version_compare(message.header.message, right) == 0,
-			"it is taken: message type %u of version %u.%u comes",
-			message.header.type, message.header.message.major,
-			message.header.message.minor);
+			"it is taken: message type %u of version %u.%u comes", message.header.type,
+			message.header.message.major, message.header.message.minor);
 		conform_channel_done(t, &channel, &view);
 	}
 	TRY(conform_channel_close(t, &channel));

@@ -296,8 +296,8 @@ static enum conform_verdict own_index_kept(struct conform_target *t)
 }
 
 /*
- * The bus may be served before a ring that was signalled earlier, so that one answer says nothing of
- * the ring. After some round trips the host has been through all that it had to do at the first.
+ * The bus may be served before a ring that was signalled earlier, so that one answer says nothing
+ * of the ring. After some round trips the host has been through all that it had to do at the first.
  */
 static bool settled(struct conform_target *t, const char *after)
 {

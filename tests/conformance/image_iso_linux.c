@@ -340,8 +340,8 @@ static int mkrescue_run(const struct iso *iso)
 }
 
 /*
- * A file beside the place of the ISO, with a name that nobody can foresee, and the mode that it is to
- * have. What is there and no file, such as a disk, is not replaced.
+ * A file beside the place of the ISO, with a name that nobody can foresee, and the mode that it is
+ * to have. What is there and no file, such as a disk, is not replaced.
  */
 static int partial_make(struct iso *iso)
 {
@@ -349,7 +349,8 @@ static int partial_make(struct iso *iso)
 
 	if (stat(iso->iso, &state) == 0 && !S_ISREG(state.st_mode)) {
 		fprintf(stderr,
-			"hvconform: %s: no file; give the name of one, and copy it to a disk then\n",
+			"hvconform: %s: no file; give the name of one, and copy it to a disk "
+			"then\n",
 			iso->iso);
 		return 1;
 	}

@@ -111,8 +111,7 @@ static void multiboot_read(uint32_t gpa)
 		uint64_t offset = 0;
 		while (offset + sizeof(struct multiboot_range) <= information->map_bytes) {
 			struct multiboot_range range;
-			__builtin_memcpy(
-				&range, at(information->map + offset), sizeof range);
+			__builtin_memcpy(&range, at(information->map + offset), sizeof range);
 			range_add(range.base, range.bytes, range.type);
 			offset += (uint64_t)range.size + sizeof range.size;
 		}
