@@ -163,9 +163,10 @@ static enum conform_verdict monitor_ids(struct conform_target *t)
 		EXPECT(guest_open(h, 5 + i) == 0, "monitor id %u: it does not open", ids[i]);
 		vmbus_channel_signal(&h->guest[5 + i]);
 	}
+	const uint8_t *page = platform_scripted_at(&h->script, h->monitor_page, 4096);
 	for (uint32_t at = 0; at < 4096; at += 4)
-		EXPECT(get32(platform_scripted_at(&h->script, h->monitor_page, 4096)) == 0,
-			"a bit is set for a monitor id past 127");
+		EXPECT(get32(page + at) == 0, "0x%x at offset %u for a monitor id past 127",
+			get32(page + at), at);
 	TRY(guest_goes_on(t, 2));
 	return CONFORM_PASS;
 }
