@@ -180,8 +180,9 @@ static enum conform_verdict periodic_into_full(struct conform_target *t)
 	slot_fill(t);
 	const uint64_t begin = conform_reference(t);
 	TRY(conform_timer_set(t, 0, 0, period, ON | HV_STIMER_PERIODIC));
+	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
 	while (conform_reference(t) < begin + 4 * period)
-		;
+		EXPECT(conform_now(t) < deadline, "the counter does not count");
 	const uint32_t type = __atomic_load_n(&conform_timer_slot(t, 0)->type, __ATOMIC_SEQ_CST);
 	EXPECT(type == 0x4321, "the slot was overwritten: type 0x%x", type);
 	slot_empty(t);
@@ -246,6 +247,12 @@ static enum conform_verdict waits_for(
 	TRY(conform_timer_begin(t, 0));
 	EXPECT(conform_read(t, 0, msr, &on) && conform_write(t, 0, msr, off), "%s faults", name);
 	TRY(conform_timer_set(t, 0, 0, 1, ON));
+	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
+	const uint64_t until = conform_reference(t) + TIMER_MS;
+	while (conform_reference(t) < until)
+		EXPECT(conform_now(t) < deadline, "the counter does not count");
+	const uint32_t type = __atomic_load_n(&conform_timer_slot(t, 0)->type, __ATOMIC_SEQ_CST);
+	EXPECT(type == HV_MESSAGE_TYPE_NONE, "with %s off a message of type 0x%x came", name, type);
 	EXPECT(conform_write(t, 0, msr, on), "%s faults", name);
 	TRY(conform_timer_expect(t, 0, 0, &message));
 	return CONFORM_PASS;
