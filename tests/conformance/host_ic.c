@@ -224,6 +224,25 @@ static enum conform_verdict pipe_too_long(struct conform_target *t)
 	return goes_on(t, offsetof(struct packet_pipe_wire, length), 0xff);
 }
 
+/* An answer with flag bits that mean nothing is an answer. */
+static enum conform_verdict other_flags(struct conform_target *t)
+{
+	const struct ic_version_wire version = {3, 0};
+	OPENED(guid_heartbeat);
+	NEED(is_listed(&received, version), "the host does not list version 3.0");
+	uint8_t answer[IC_NEGOTIATE_MAX_BYTES];
+	const struct ic_agreement agreement = {.framework = {3, 0}, .message = version};
+	const size_t bytes = ic_negotiate_answer(
+		received.payload, received.bytes, &agreement, answer, sizeof answer);
+	EXPECT(bytes != 0, "the negotiation request cannot be answered");
+	answer[IN_HEADER(flags)] |= 0xf8;
+	TRY(send(t, &channel, answer, (uint32_t)bytes, received.transaction_id));
+	TRY(receive(t, &channel, &received));
+	EXPECT(received.message.header.type == IC_TYPE_HEARTBEAT, "message type %u came",
+		received.message.header.type);
+	return CONFORM_PASS;
+}
+
 /*
  * A mutilated answer agrees on 1.0, the right one after it on 3.0: requests are of 3.0, or there
  * are none, for the host has given the channel up. Nothing else suffers, and it can be opened
@@ -488,6 +507,7 @@ const struct conform_test conform_ic_tests[] = {
 	{"R-IC-031", "a pipe length beyond the packet is dropped", pipe_too_long, CONFORM_BUS, 0,
 		0},
 	{"R-IC-032", "requests have flags 3", flag_bits, CONFORM_BUS, 0, 0},
+	{"R-IC-032", "other flags of a response are ignored", other_flags, CONFORM_BUS, 0, 0},
 	{"R-IC-036", "a flood ends its channel only", flood, CONFORM_BUS, 0, 0},
 	{"R-IC-038", "the agreed versions are in the header", agreed_in_header, CONFORM_BUS, 0, 0},
 	{"R-HB-001", "40 bytes in version 1.0", beat_1, CONFORM_BUS, 0, 0},

@@ -352,6 +352,25 @@ static enum conform_verdict bad_index(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* The guest's other index: how far it has read what the host has written. */
+static enum conform_verdict bad_read_index(struct conform_target *t)
+{
+	static const uint32_t indices[] = {1, 0x4000, 0x7ffffff8, 0xffffffff};
+
+	for (unsigned i = 0; i < sizeof indices / sizeof indices[0]; i++) {
+		READY;
+		ring_reader_mask(&channel->in);
+		for (unsigned n = 0; n < 30; n++)
+			TRY(put(t, channel, PACKET_FLAG_COMPLETION_REQUESTED));
+		word_set(channel->in_control, RING_WORD_OUT, indices[i]);
+		push(t, channel);
+		TRY(conform_bus_quiet(t, "a read index that is invalid"));
+		TRY(conform_channel_close(t, channel));
+		TRY(conform_storage_ready(t, &storage));
+	}
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict bad_descriptor(
 	struct conform_target *t, const struct packet_descriptor_wire *descriptor, const char *what)
 {
@@ -516,6 +535,8 @@ const struct conform_test conform_ring_tests[] = {
 	{"R-RING-021", "signals without a reason do no harm", spurious, CONFORM_BUS, 0, 0},
 	{"R-RING-022", "a write index that is invalid stops the ring", bad_index, CONFORM_BUS, 0,
 		0},
+	{"R-RING-022", "a read index that is invalid harms nothing else", bad_read_index,
+		CONFORM_BUS, 0, 0},
 	{"R-RING-023", "the host keeps its indices privately", own_index_kept, CONFORM_BUS, 0, 0},
 	{"R-RING-024", "bad lengths stop the ring", bad_lengths, CONFORM_BUS, 0, 0},
 	{"R-RING-027", "the host gives back all that it has read", everything_read, CONFORM_BUS, 0,
