@@ -312,10 +312,12 @@ static enum conform_verdict page_to_host(struct conform_target *t)
 	EXPECT(winhv_signal_event(t->hv, VMBUS_CONNECTION_EVENT, 0) == HV_STATUS_SUCCESS,
 		"connection 2 cannot be signalled");
 	TRY(answered(t, &channel));
-	EXPECT(__atomic_load_n(&to_host[channel.relid / 64], __ATOMIC_SEQ_CST) == 0 &&
-			__atomic_load_n(&to_host[2047 / 64], __ATOMIC_SEQ_CST) == 0,
-		"bits are left: 0x%llx, 0x%llx", (unsigned long long)to_host[channel.relid / 64],
-		(unsigned long long)to_host[2047 / 64]);
+	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
+	while (__atomic_load_n(&to_host[channel.relid / 64], __ATOMIC_SEQ_CST) != 0 ||
+		__atomic_load_n(&to_host[2047 / 64], __ATOMIC_SEQ_CST) != 0)
+		EXPECT(conform_now(t) < deadline, "bits are left: 0x%llx, 0x%llx",
+			(unsigned long long)to_host[channel.relid / 64],
+			(unsigned long long)to_host[2047 / 64]);
 	return CONFORM_PASS;
 }
 
