@@ -307,18 +307,6 @@ static enum conform_verdict own_index_kept(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
-/*
- * The bus may be served before a ring that was signalled earlier, so that one answer says nothing
- * of the ring. After some round trips the host has been through all that it had to do at the first.
- */
-static bool settled(struct conform_target *t, const char *after)
-{
-	for (unsigned i = 0; i < 4; i++)
-		if (!conform_bus_quiet(t, after))
-			return false;
-	return true;
-}
-
 /* Break the ring by this; the channel stops for good, and can be closed; the rest goes on. */
 static enum conform_verdict broken(
 	struct conform_target *t, struct conform_channel *channel, const char *what)
