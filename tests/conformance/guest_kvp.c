@@ -212,6 +212,8 @@ static enum conform_verdict kvp_halves(struct conform_target *t)
 			pair_body(body, 1, 0, "key", "value");
 			put16(body + field + 2, unit);
 			TRY(is_refused(t, stage, body));
+			put16(body + field + 4, 0xd900); /* two halves of the same kind */
+			TRY(is_refused(t, stage, body));
 		}
 	EXPECT(kvp_world.counts[0] == 0, "one of them is set");
 	pair_body(body, 1, 0, "key", "value");
@@ -220,6 +222,11 @@ static enum conform_verdict kvp_halves(struct conform_target *t)
 	TRY(ic_answered(t, stage, 2, body, 2580, STATUS_OK));
 	EXPECT(strcmp(kvp_world.pairs[0][0].value, "v\xf0\x9f\x98\x80ue") == 0,
 		"it is set as \"%s\"", kvp_world.pairs[0][0].value);
+	pair_body(body, 0, 0, "key", "");
+	TRY(ic_answered(t, stage, 2, body, 2580, STATUS_OK));
+	const uint8_t *value = stage->answer + IC_AT_BODY + 528;
+	EXPECT(get16(value + 2) == 0xd83d && get16(value + 4) == 0xde00, "it is got as 0x%x 0x%x",
+		get16(value + 2), get16(value + 4));
 	return CONFORM_PASS;
 }
 

@@ -48,6 +48,28 @@ static enum conform_verdict never_answered(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* A request with a time of its own, beside one without. */
+static enum conform_verdict own_time(struct conform_target *t)
+{
+	struct storage_stage *stage = stage_held(t, 1);
+
+	TRY(stage != NULL);
+	stage->requests[1] = stage_read(stage, 1, 1);
+	stage->requests[1].timeout_ms = 5000;
+	EXPECT(storage_vsc_submit(&stage->controller.vsc, &stage->requests[1]) == 0,
+		"it is not taken");
+	storage_vsc_flush(&stage->controller.vsc);
+	storage_stage_later(stage, 4900);
+	EXPECT(stage->operations[4] == 0, "it is given up early");
+	storage_stage_later(stage, 200);
+	EXPECT(stage->operations[4] == 1, "after 5 s there are %u resets", stage->operations[4]);
+	storage_stage_later(stage, 10100);
+	TRY(stage_ended(stage, 1, -VIRIDIAN_ETIMEDOUT));
+	EXPECT(!storage_vsc_is_idle(&stage->requests[0]), "the other one ends with it");
+	TRY(storage_stage_ends(stage, 0));
+	return CONFORM_PASS;
+}
+
 /* The channel is closed, but its memory is not given back. */
 static enum conform_verdict never_torn_down(struct conform_target *t)
 {
@@ -177,6 +199,7 @@ const struct conform_test guest_outage_tests[] = {
 	{"R-STOR-097", "a search without answers ends by its deadline", silent_scan, 0, 0, 0},
 	{"R-STOR-089", "without an answer the memory of a request is lost", never_answered, 0, 0,
 		0},
+	{"R-STOR-097", "a request may have a time of its own", own_time, 0, 0, 0},
 	{"R-STOR-089", "without a teardown the memory of requests is lost", never_torn_down, 0, 0,
 		0},
 	{"R-STOR-089", "with one it is not", closed_under_io, 0, 0, 0},

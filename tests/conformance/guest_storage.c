@@ -289,6 +289,11 @@ static enum conform_verdict sub_channels(struct conform_target *t)
 		}
 		EXPECT(stage->operations[13] == (rows[i].said > 0 && rows[i].wanted > 0),
 			"case %u: it asks for subchannels %u times", i, stage->operations[13]);
+		EXPECT(stage->operations[13] == 0 ||
+				stage->sub_channels_asked == (rows[i].said < rows[i].wanted
+									     ? rows[i].said
+									     : rows[i].wanted),
+			"case %u: it asks for %u", i, stage->sub_channels_asked);
 		for (unsigned lba = 0; lba < 60; lba++) {
 			EXPECT(stage_read_now(stage, lba) == 0, "case %u: a read fails", i);
 			TRY(stage_data_is(stage, 0, lba, 512));
@@ -431,6 +436,7 @@ const struct conform_test guest_storage_tests[] = {
 	{"R-STOR-098", "answers that are none end the handshake", handshake_nonsense, 0, 0, 0},
 	{"R-STOR-094", "subchannels are as many as granted, offered and wanted", sub_channels, 0, 0,
 		0},
+	{"R-STOR-093", "no more subchannels are asked for than there are", sub_channels, 0, 0, 0},
 	{"R-STOR-093", "below 5.1 there are no subchannels", sub_channels_of_old, 0, 0, 0},
 	{"R-STOR-094", "without subchannels one channel will do", sub_channels_refused, 0, 0, 0},
 	{"R-STOR-096", "what was on a subchannel that goes is sent again", sub_channel_rescinded, 0,

@@ -85,6 +85,7 @@ struct storage_stage {
 	struct stage_packet packets[STAGE_PACKETS]; /* packet n is in [n % STAGE_PACKETS] */
 	unsigned packet_count;
 	unsigned operations[16];
+	uint16_t sub_channels_asked; /* by the last CREATE_SUB_CHANNELS */
 	unsigned added, changed, removed, scans;
 };
 

@@ -224,6 +224,8 @@ static void on_packet(struct scripted_host *h, uint32_t relid, const struct pack
 							 : STAGE_RANGE_BYTES);
 	memcpy(packet->payload, view->payload, view->payload_bytes < 64 ? view->payload_bytes : 64);
 	stage->operations[get32(packet->payload) & 15]++;
+	if (stage_is(packet, 13))
+		stage->sub_channels_asked = (uint16_t)get16(packet->payload + VSTOR_BODY);
 	storage_stage_answer(stage, packet, &answer);
 	if (stage->hook != NULL)
 		stage->hook(stage, packet, &answer);
