@@ -121,7 +121,8 @@ __asm__("	.section .rodata\n"
 static void user_enter(void *ctx)
 {
 	const struct conform_registers *registers = ctx;
-	register uint64_t r8 __asm__("r8") = registers->r8;
+	const uint64_t output = registers->r8;
+	register uint64_t r8 __asm__("r8") = output;
 
 	__asm__ volatile("pushq	%[ss]\n"
 			 "	pushq	%[rsp]\n"
