@@ -44,8 +44,8 @@
 
 #define BARE_VPS_MAX	      WINHV_VP_MAX
 #define BARE_PAGE_BYTES	      4096u
-#define BARE_COMMAND_LINE_MAX 256u
-#define BARE_VP_POOL_PAGES    64u /* what the winhv of a VP can allocate */
+#define BARE_COMMAND_LINE_MAX 512u /* some loaders put the path of the image before the words */
+#define BARE_VP_POOL_PAGES    64u  /* what the winhv of a VP can allocate */
 #define BARE_BOOT_POOL_PAGES                                                                       \
 	512u /* and that of the boot VP, where the buses are; less if the                          \
 	      * machine is small */
