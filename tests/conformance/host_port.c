@@ -38,6 +38,21 @@ static bool post_gpadl(struct conform_target *t, uint64_t gpa, uint32_t id, uint
 	       conform_no(t, "HvCallPostMessage faults");
 }
 
+/* Of any length: that of QEMU is judged elsewhere. */
+static bool taken_back(struct conform_target *t, uint32_t id)
+{
+	struct vmbus_gpadl_torndown_wire torndown = {0};
+	struct winhv_message message;
+
+	if (!conform_gpadl_teardown(t, NO_CHANNEL, id) || !conform_bus_receive(t, &message))
+		return false;
+	__builtin_memcpy(&torndown, message.payload,
+		message.bytes < sizeof torndown ? message.bytes : sizeof torndown);
+	return (torndown.header.type == VMBUS_MESSAGE_GPADL_TORNDOWN && torndown.gpadl_id == id) ||
+	       conform_no(t, "%s, 0x%x came, not GPADL_TORNDOWN, 0x%x",
+		       vmbus_message_name(torndown.header.type), torndown.gpadl_id, id);
+}
+
 /* Answers for `count` ids, in order; GPADLs that were made are taken back. */
 static bool answers(struct conform_target *t, uint32_t first, unsigned count)
 {
@@ -47,7 +62,7 @@ static bool answers(struct conform_target *t, uint32_t first, unsigned count)
 		if (!conform_gpadl_created(t, NO_CHANNEL, id, &status))
 			return false;
 	for (uint32_t id = first; status == VMBUS_STATUS_SUCCESS && id < first + count; id++)
-		if (!conform_gpadl_teardown(t, NO_CHANNEL, id) || !conform_gpadl_torndown(t, id))
+		if (!taken_back(t, id))
 			return false;
 	return true;
 }
@@ -69,10 +84,8 @@ static enum conform_verdict connected(struct conform_target *t, uint64_t gpa)
 	EXPECT(created.header.type == VMBUS_MESSAGE_GPADL_CREATED && created.gpadl_id == id,
 		"%s, GPADL 0x%x came, not GPADL_CREATED, 0x%x",
 		vmbus_message_name(created.header.type), created.gpadl_id, id);
-	if (created.status == VMBUS_STATUS_SUCCESS) {
-		TRY(conform_gpadl_teardown(t, NO_CHANNEL, id));
-		TRY(conform_gpadl_torndown(t, id));
-	}
+	if (created.status == VMBUS_STATUS_SUCCESS)
+		TRY(taken_back(t, id));
 	return CONFORM_PASS;
 }
 
