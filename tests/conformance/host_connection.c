@@ -545,6 +545,66 @@ static enum conform_verdict modify_connection(struct conform_target *t)
 	return CONFORM_PASS;
 }
 
+/* To a service that nobody has: a number of this test's own. */
+static bool ask_service(struct conform_target *t, size_t bytes)
+{
+	struct vmbus_tl_connect_request_wire request = {
+		.header.type = VMBUS_MESSAGE_TL_CONNECT_REQUEST};
+
+	__builtin_memset(&request.endpoint_id, 0x61, sizeof request.endpoint_id);
+	__builtin_memset(&request.service_id, 0x62, sizeof request.service_id);
+	return conform_bus_post(t, &request, bytes);
+}
+
+static bool not_there(struct conform_target *t)
+{
+	struct vmbus_tl_connect_result_wire result;
+	struct guid endpoint, service;
+
+	__builtin_memset(&endpoint, 0x61, sizeof endpoint);
+	__builtin_memset(&service, 0x62, sizeof service);
+	if (!conform_bus_expect(t, VMBUS_MESSAGE_TL_CONNECT_RESULT, &result, sizeof result))
+		return false;
+	return (result.status == VMBUS_STATUS_CONNECTION_REFUSED &&
+		       guid_equal(&result.endpoint_id, &endpoint) &&
+		       guid_equal(&result.service_id, &service)) ||
+	       conform_no(t, "status 0x%x, or other ids than were asked for", result.status);
+}
+
+static enum conform_verdict nobody_listens(struct conform_target *t)
+{
+	const uint32_t top = highest(t);
+
+	NEED(top >= VMBUS_VERSION_4_0, "the host does not take version 4.0");
+	TRY(conform_bus_contact(t, VMBUS_VERSION_4_0, 0));
+	TRY(ask_service(t, VMBUS_TL_CONNECT_REQUEST_BYTES));
+	TRY(conform_bus_quiet(t, "TL_CONNECT_REQUEST at 4.0"));
+	NEED(top >= VMBUS_VERSION_4_1, "the host does not take version 4.1");
+	TRY(conform_bus_contact(t, VMBUS_VERSION_4_1, 0));
+	TRY(ask_service(t, VMBUS_TL_CONNECT_REQUEST_BYTES));
+	TRY(not_there(t));
+	TRY(conform_bus_quiet(t, "TL_CONNECT_RESULT"));
+	return CONFORM_PASS;
+}
+
+static enum conform_verdict no_silo(struct conform_target *t)
+{
+	const uint32_t top = highest(t);
+
+	NEED(top >= VMBUS_VERSION_4_1, "the host does not take version 4.1");
+	for (unsigned i = 0; i < VMBUS_VERSION_COUNT; i++) {
+		const uint32_t version = vmbus_version_table[i].version;
+		if (version < VMBUS_VERSION_4_1 || version > top)
+			continue;
+		TRY(conform_bus_contact(t, version, 0));
+		TRY(ask_service(t, VMBUS_TL_CONNECT_REQUEST_BYTES));
+		TRY(not_there(t));
+		TRY(ask_service(t, sizeof(struct vmbus_tl_connect_request_wire)));
+		TRY(not_there(t));
+	}
+	return CONFORM_PASS;
+}
+
 static enum conform_verdict not_throttled(struct conform_target *t)
 {
 	TRY(conform_bus_connect(t));
@@ -598,6 +658,10 @@ const struct conform_test conform_connection_tests[] = {
 	{"R-CONN-035", "MODIFY_CONNECTION is answered once", modify_connection, CONFORM_BUS, 0, 0},
 	{"R-CONN-036", "everything is taken on connection 1", connection_1, CONFORM_BUS, 0, 0},
 	{"R-CONN-038", "posts on connection 1 do not give 0x12", not_throttled, CONFORM_BUS, 0, 0},
+	{"R-HVS-002", "a service that is not there is refused from 4.1 on", nobody_listens,
+		CONFORM_BUS, 0, 0},
+	{"R-HVS-003", "a request of 40 bytes is taken at every version", no_silo, CONFORM_BUS, 0,
+		0},
 	{"R-MSG-006", "messages that only a host sends are dropped", host_only, CONFORM_BUS, 0, 0},
 	{"R-MNF-006", "bad monitor pages fail the contact", bad_monitor_pages, CONFORM_BUS, 0, 0},
 	{"R-UNL-005", "UNLOAD_COMPLETE goes to the message VP", unload_to_vp,
