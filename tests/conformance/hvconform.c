@@ -4,9 +4,12 @@
  *
  *	hvconform.c		 options, commands, the table of targets, the progress line
  *	  rules.h		 the rules, from protocol/
- *	  conform_areas.h	 the tests
- *	  run_linux.h		 what a run is; run_loopback_linux.c, run_vm_linux.c: targets
- *	  report_linux.h	 text, TAP, JUnit, HTML, JSON; compare, resume, table
+ *	  conform_areas.h	 the tests; of the guest library: guest_areas.h; of a Linux guest:
+ *				 linux/areas.h
+ *	  run_linux.h		 what a run is; targets: run_loopback_linux.c, run_vm_linux.c (kvm,
+ *				 qemu), run_library_linux.c, linux/run.c
+ *	  report_linux.h	 text, TAP, JUnit, HTML, JSON; compare, table, resume
+ *	  image_iso_linux.h	 the command image
  */
 #include "packaging/version.h"
 #include "tests/conformance/conform_areas.h"
@@ -47,7 +50,8 @@ static const char usage[] =
 	"  --qemu PROGRAM   that QEMU (default: qemu-system-x86_64)\n"
 	"  --image FILE     that image (default: conform.elf of the build)\n"
 	"  --only PATTERN   rules such as R-HCALL-002 or 'R-RING-*'; again for more\n"
-	"  --timeout S      a test that takes longer than S seconds has died (default 20)\n"
+	"  --timeout S      a test that takes longer than S seconds is ended, and has not passed\n"
+	"                   (default 20; not for linux)\n"
 	"  --resume FILE    --json FILE, and what is in it already is not run again\n"
 	"  --tap            TAP on standard output, in place of the text; so is any FILE \"-\"\n"
 	"  --junit FILE     JUnit XML\n"
@@ -71,27 +75,37 @@ struct options {
 	bool is_tap, is_verbose, is_self_check;
 };
 
+/* Options that some targets alone look at. */
+#define TAKES_VMWP    0x1u
+#define TAKES_QEMU    0x2u
+#define TAKES_IMAGE   0x4u
+#define TAKES_LINUX   0x8u /* --kernel, --initrd */
+#define TAKES_TIMEOUT 0x10u
+
 /* Whom --host NAME or --guest NAME means, and what is run against it. */
 struct target {
 	const char *name;
 	int (*run)(const struct run_config *config, struct run *run);
-	bool needs_vmwp;
+	unsigned takes; /* TAKES_* */
 	const struct conform_area *areas;
 	const size_t *area_count;
 	const struct conform_area *checks; /* --self-check; one area, or NULL */
 };
 
 static const struct target targets[] = {
-	{"loopback", run_loopback, true, conform_host_areas, &conform_host_area_count,
-		&runner_checks},
-	{"kvm", run_kvm, true, conform_host_areas, &conform_host_area_count, &conform_image_checks},
-	{"qemu", run_qemu, false, conform_host_areas, &conform_host_area_count,
-		&conform_image_checks},
+	{"loopback", run_loopback, TAKES_VMWP | TAKES_TIMEOUT, conform_host_areas,
+		&conform_host_area_count, &runner_checks},
+	{"kvm", run_kvm, TAKES_VMWP | TAKES_IMAGE | TAKES_TIMEOUT, conform_host_areas,
+		&conform_host_area_count, &conform_image_checks},
+	{"qemu", run_qemu, TAKES_QEMU | TAKES_IMAGE | TAKES_TIMEOUT, conform_host_areas,
+		&conform_host_area_count, &conform_image_checks},
 };
 
 static const struct target guests[] = {
-	{"library", run_library, false, conform_guest_areas, &conform_guest_area_count, NULL},
-	{"linux", run_linux_guest, false, conform_linux_areas, &conform_linux_area_count, NULL},
+	{"library", run_library, TAKES_TIMEOUT, conform_guest_areas, &conform_guest_area_count,
+		NULL},
+	{"linux", run_linux_guest, TAKES_LINUX, conform_linux_areas, &conform_linux_area_count,
+		NULL},
 };
 
 /* All areas, for list and show. */
@@ -399,8 +413,30 @@ static int run_target(
 	return failed > 0;
 }
 
+/* The first option that was given and that this target takes no notice of, or NULL. */
+static const char *option_in_vain(const struct options *options, const struct target *target)
+{
+	const struct {
+		const char *name, *value;
+		unsigned takes;
+	} all[] = {
+		{"--vmwp", options->vmwp, TAKES_VMWP},
+		{"--qemu", options->qemu, TAKES_QEMU},
+		{"--image", options->image, TAKES_IMAGE},
+		{"--kernel", options->kernel, TAKES_LINUX},
+		{"--initrd", options->initrd, TAKES_LINUX},
+		{"--timeout", options->timeout, TAKES_TIMEOUT},
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (all[i].value != NULL && !(target->takes & all[i].takes))
+			return all[i].name;
+	return NULL;
+}
+
 static int run_tests(const struct options *options, const struct target *target)
 {
+	const char *in_vain = option_in_vain(options, target);
 	char path[PATH_MAX];
 	char *end = NULL;
 	const unsigned long limit_s = options->timeout != NULL ? strtoul(options->timeout, &end, 10)
@@ -422,6 +458,11 @@ static int run_tests(const struct options *options, const struct target *target)
 		.on_result = on_result,
 	};
 
+	if (in_vain != NULL) {
+		fprintf(stderr, "hvconform: %s: not for %s; see hvconform --help\n", in_vain,
+			target->name);
+		return 2;
+	}
 	if (limit_s < 1 || limit_s > 3600 || (end != NULL && *end != '\0'))
 		return complain("--timeout: give 1 to 3600 seconds, not ", options->timeout);
 	if (target->run == run_linux_guest && (options->kernel == NULL || options->initrd == NULL))
@@ -430,7 +471,7 @@ static int run_tests(const struct options *options, const struct target *target)
 			"");
 	if (options->is_self_check && target->checks == NULL)
 		return complain("--self-check: there is none for ", target->name);
-	if (target->needs_vmwp && access(config.vmwp, X_OK) != 0) {
+	if ((target->takes & TAKES_VMWP) && access(config.vmwp, X_OK) != 0) {
 		fprintf(stderr, "hvconform: %s cannot be run: give --vmwp PROGRAM\n", config.vmwp);
 		return 3;
 	}
