@@ -4,6 +4,7 @@
 
 #include "tests/conformance/conform_list.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,25 @@ void run_add(const struct run_config *config, struct run *run, const struct run_
 		config->on_result(run);
 }
 
+int run_folder_make(char folder[RUN_FOLDER_BYTES])
+{
+	const char *base = getenv("TMPDIR");
+
+	if (base == NULL || base[0] == '\0')
+		base = "/tmp";
+	if (snprintf(folder, RUN_FOLDER_BYTES, "%s/hvconform.XXXXXX", base) >=
+		(int)RUN_FOLDER_BYTES) {
+		fprintf(stderr, "hvconform: %s: set TMPDIR to a folder with a shorter name\n",
+			base);
+		return -1;
+	}
+	if (mkdtemp(folder) != NULL)
+		return 0;
+	fprintf(stderr, "hvconform: %s: %s; set TMPDIR to a folder to write in\n", folder,
+		strerror(errno));
+	return -1;
+}
+
 /* ---- stopping -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t is_stopped;
@@ -156,6 +176,10 @@ void run_stop_by_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* The terminal is gone; nohup asks that nothing comes of it. */
+	struct sigaction hangup;
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 }
 
 bool run_is_stopped(void)

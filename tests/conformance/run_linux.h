@@ -20,7 +20,8 @@
 
 #include <limits.h>
 
-#define RUN_LIMIT_MS 20000u /* for one test, unless config says otherwise */
+#define RUN_LIMIT_MS	 20000u /* for one test, unless config says otherwise */
+#define RUN_FOLDER_BYTES 96u	/* of a folder's path, with room for a socket behind it */
 
 enum run_outcome {
 	RUN_PASSED,
@@ -95,7 +96,11 @@ void run_amend(struct run *run, const struct conform_test *test, enum run_outcom
 /* A result of an earlier run, of a test that is chosen now or not: counted, told to nobody. */
 void run_restore(const struct run_config *config, struct run *run, const struct run_result *result);
 
-/* From now on SIGINT and SIGTERM stop a run after its test; a second one ends the program. */
+/* A folder in $TMPDIR or /tmp, for the caller to remove. 0, or -1 with a line on standard error. */
+int run_folder_make(char folder[RUN_FOLDER_BYTES]);
+
+/* From now on SIGINT, SIGTERM and SIGHUP stop a run after its test; a second one ends the program.
+ */
 void run_stop_by_signals(void);
 bool run_is_stopped(void);
 

@@ -3,6 +3,7 @@
 #include "tests/conformance/target_loopback_linux.h"
 
 #include "guest/winhv/platform_loopback_linux.h"
+#include "tests/conformance/run_linux.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,16 +43,9 @@ static uint64_t now_ns(void)
 
 int loopback_host_prepare(struct loopback_host *host, const char *program)
 {
-	const char *folder = getenv("TMPDIR");
-
 	*host = (struct loopback_host){.program = program};
-	snprintf(host->folder, sizeof host->folder, "%.60s/hvconform.XXXXXX",
-		folder != NULL ? folder : "/tmp");
-	if (mkdtemp(host->folder) == NULL) {
-		fprintf(stderr, "hvconform: %s: %s; set TMPDIR to a folder to write in\n",
-			host->folder, strerror(errno));
+	if (run_folder_make(host->folder) != 0)
 		return -1;
-	}
 	snprintf(host->socket, sizeof host->socket, "%s/guest", host->folder);
 	snprintf(host->log, sizeof host->log, "%s/log", host->folder);
 	return 0;

@@ -13,7 +13,7 @@
 #ifndef TESTS_CONFORMANCE_TARGET_LOOPBACK_LINUX_H
 #define TESTS_CONFORMANCE_TARGET_LOOPBACK_LINUX_H
 
-#include "tests/conformance/conform.h"
+#include "tests/conformance/run_linux.h"
 
 #include <sys/types.h>
 
@@ -21,7 +21,7 @@ struct loopback_host {
 	const char *program;  /* path of vmwp; borrowed */
 	pid_t pid;	      /* 0: not running */
 	unsigned descriptors; /* that it had with a guest, when it was new */
-	char folder[96];
+	char folder[RUN_FOLDER_BYTES];
 	char socket[112];
 	char log[112];
 };

@@ -22,16 +22,9 @@
 
 int vm_prepare(struct vm *vm)
 {
-	const char *folder = getenv("TMPDIR");
-
 	*vm = (struct vm){.fd = -1};
-	snprintf(vm->folder, sizeof vm->folder, "%.60s/hvconform.XXXXXX",
-		folder != NULL ? folder : "/tmp");
-	if (mkdtemp(vm->folder) == NULL) {
-		fprintf(stderr, "hvconform: %s: %s; set TMPDIR to a folder to write in\n",
-			vm->folder, strerror(errno));
+	if (run_folder_make(vm->folder) != 0)
 		return -1;
-	}
 	snprintf(vm->log, sizeof vm->log, "%s/log", vm->folder);
 	return 0;
 }

@@ -12,6 +12,8 @@
 #ifndef TESTS_CONFORMANCE_TARGET_VM_LINUX_H
 #define TESTS_CONFORMANCE_TARGET_VM_LINUX_H
 
+#include "tests/conformance/run_linux.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -21,7 +23,7 @@
 struct vm {
 	pid_t pid; /* 0: not running */
 	int fd;	   /* its serial port */
-	char folder[96];
+	char folder[RUN_FOLDER_BYTES];
 	char log[112];
 	char buffer[VM_LINE_BYTES];
 	size_t used;
