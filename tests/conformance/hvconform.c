@@ -382,6 +382,10 @@ static int run_target(
 		run_free(&run);
 		return 2;
 	}
+	if (run.count > 0)
+		fprintf(stderr, "hvconform: %s has %zu of %zu results already%s\n", options->resume,
+			run.count, run.total,
+			run.count == run.total ? ": nothing is run; without the file, all is" : "");
 	if (!are_writable(options)) {
 		run_free(&run);
 		return 3;
