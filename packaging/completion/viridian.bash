@@ -34,8 +34,13 @@ _viridian_folders() {
 	mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 }
 
+_viridian_rules() { # those that have a test
+	_viridian_words "$(command hvconform list 2>/dev/null | awk '{ print $2 }' | sort -u)"
+}
+
 # The value of an option. False: it takes none, or nothing is known of it.
 _viridian_value() { # program, option
+	[ "$1:${COMP_WORDS[1]-}" != hvconform:list ] || return 1 # its --host has none
 	case $1:$2 in
 	vmwp:--backend) _viridian_words "kvm loopback" ;;
 	vmwp:--log) _viridian_words "error warning info debug" ;;
@@ -54,6 +59,7 @@ _viridian_value() { # program, option
 	vmic-shutdown:--run) _viridian_files ;;
 	hvconform:--host) _viridian_words "loopback kvm qemu" ;;
 	hvconform:--guest) _viridian_words "library linux" ;;
+	hvconform:--only) _viridian_rules ;;
 	hvconform:--vmwp | hvconform:--json | hvconform:--junit | hvconform:--qemu | hvconform:--image | \
 		hvconform:--resume | hvconform:--iso) _viridian_files ;;
 	*:--sysfs | *:--proc | *:--run | *:--status-dir | *:--pools | *:--root | *:--below | \
@@ -99,6 +105,8 @@ _viridian_operand() { # program, operands that stand before
 			_viridian_words "$(_viridian_verbs "$program")"
 		elif [[ $program:$1 = vmbusctl:*bind ]]; then
 			_viridian_vmbus $((count - 1))
+		elif [[ $program:$1 = hvconform:list || $program:$1:$count = hvconform:show:1 ]]; then
+			_viridian_rules
 		elif [[ $program:$1 = hvconform:@(compare|table|show) ]]; then
 			_viridian_files
 		fi
