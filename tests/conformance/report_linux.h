@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-/* Can such a file be written, by what is known before? If not, a line on standard error says why. */
+/* Can such a file be written, by what is known before? If not, a line on stderr says why. */
 bool report_is_writable(const char *path);
 /* Table of areas, then each failure with its evidence, then the total. */
 void report_text(const struct run *run, FILE *out);

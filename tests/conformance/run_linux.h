@@ -50,8 +50,8 @@ struct run {
 };
 
 /*
- * Copy what a target or a file says, as one line of ASCII: ends of lines become " ", other bytes "?", so
- * that none of them is a command to a terminal, or an end of a line of TAP, or breaks XML.
+ * Copy what a target or a file says, as one line of ASCII: ends of lines become " ", other bytes
+ * "?", so that none of them is a command to a terminal, or an end of a line of TAP, or breaks XML.
  */
 void run_text_put(char *to, size_t bytes, const char *from);
 
