@@ -10,6 +10,9 @@
  *	   |  winhv		^ format: text for people, the only thing of an OS
  *	runner: target_loopback_linux.c, or the main() of an image
  *
+ * Tests of guests have the same rows, verdicts and target; what they see is in scripted_host.h
+ * (our guest library) and linux/guest.h (a Linux guest).
+ *
  * The runner gives each test a partition that nobody has used since its last reset, or at
  * least one that conform_end() has left. A test returns a verdict; failing and skipping
  * leave one line of evidence or reason in the target. It never waits without a deadline

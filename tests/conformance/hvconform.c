@@ -175,7 +175,7 @@ static void list_area(const struct conform_area *area, const char *const *patter
 		const struct conform_test *test = &area->tests[i];
 		const struct conform_rule *rule = conform_rule_find(test->rule);
 		if (matches(test->rule, patterns, count))
-			printf("%-11s %-12s %-10s %s\n", area->name, test->rule,
+			printf("%-18s %-12s %-10s %s\n", area->name, test->rule,
 				rule != NULL ? rule->level : "?", test->name);
 	}
 }

@@ -100,7 +100,10 @@ json_t *results_load(const char *path, json_t **root)
 	json_t *test;
 	if (json_is_array(tests)) {
 		texts_make_plain(*root);
-		json_array_foreach(tests, i, test) texts_make_plain(test);
+		json_array_foreach(tests, i, test)
+		{
+			texts_make_plain(test);
+		}
 		return tests;
 	}
 	fprintf(stderr, "hvconform: %s: %s; give a file that hvconform run --json has written\n",
