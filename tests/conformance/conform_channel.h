@@ -12,6 +12,8 @@
 #include "protocol/ring.h"
 #include "tests/conformance/conform_bus.h"
 
+#define CONFORM_ANSWER_SINT 5u /* to which tests have answers about reserved channels sent */
+
 struct conform_channel {
 	uint32_t relid;
 	uint32_t connection_id;

@@ -2,8 +2,6 @@
 /* Channels that are opened as reserved: where their answers go, and what they survive. */
 #include "tests/conformance/conform_areas.h"
 
-#define ANSWER_SINT 5u
-
 /* The next message of a slot that is not the connection's. */
 static bool answer_take(
 	struct conform_target *t, uint32_t vp, uint32_t type, void *out, size_t bytes)
@@ -12,10 +10,10 @@ static bool answer_take(
 	struct winhv_message message;
 	uint32_t sints, got;
 
-	while (!winhv_message_take(t->hv, vp, ANSWER_SINT, &message)) {
+	while (!winhv_message_take(t->hv, vp, CONFORM_ANSWER_SINT, &message)) {
 		if (conform_now(t) >= deadline)
 			return conform_no(t, "%s did not come to SINT %u of VP %u",
-				vmbus_message_name(type), ANSWER_SINT, vp);
+				vmbus_message_name(type), CONFORM_ANSWER_SINT, vp);
 		(void)winhv_wait(t->hv, vp, 1000000, &sints);
 	}
 	__builtin_memcpy(&got, message.payload, sizeof got);
@@ -36,14 +34,14 @@ static enum conform_verdict reserve(
 	NEED(t->bus.offer_count > 0, "there are no offers");
 	NEED(vmbus_version_has(t->bus.version, VMBUS_CAP_RESERVED_CHANNELS),
 		"the host's highest version has no reserved channels");
-	EXPECT(winhv_synic_enable(t->hv, vp, ANSWER_SINT, CONFORM_VECTOR) == 0,
-		"SINT %u of VP %u cannot be enabled", ANSWER_SINT, vp);
+	EXPECT(winhv_synic_enable(t->hv, vp, CONFORM_ANSWER_SINT, CONFORM_VECTOR) == 0,
+		"SINT %u of VP %u cannot be enabled", CONFORM_ANSWER_SINT, vp);
 	TRY(conform_channel_lend(t, channel, &t->bus.offers[0], 2));
 	const struct vmbus_open_reserved_channel_wire open = {
 		.header.type = VMBUS_MESSAGE_OPEN_RESERVED_CHANNEL,
 		.relid = channel->relid,
 		.target_vp = vp,
-		.target_sint = ANSWER_SINT,
+		.target_sint = CONFORM_ANSWER_SINT,
 		.ring_gpadl_id = channel->gpadl_id,
 		.downstream_page_offset = channel->ring_bytes / RING_PAGE_BYTES};
 	TRY(conform_bus_post(t, &open, sizeof open));
@@ -61,7 +59,7 @@ static bool close_by(
 		.header.type = VMBUS_MESSAGE_CLOSE_RESERVED_CHANNEL,
 		.relid = channel->relid,
 		.target_vp = vp,
-		.target_sint = ANSWER_SINT};
+		.target_sint = CONFORM_ANSWER_SINT};
 	struct vmbus_close_reserved_response_wire closed;
 
 	if (conform_bus_post_to(t, on, &close, sizeof close) != HV_STATUS_SUCCESS)
@@ -89,8 +87,8 @@ static enum conform_verdict place(struct conform_target *t)
 static enum conform_verdict place_of_close(struct conform_target *t)
 {
 	RESERVED(0);
-	EXPECT(winhv_synic_enable(t->hv, 1, ANSWER_SINT, CONFORM_VECTOR) == 0,
-		"SINT %u of VP 1 cannot be enabled", ANSWER_SINT);
+	EXPECT(winhv_synic_enable(t->hv, 1, CONFORM_ANSWER_SINT, CONFORM_VECTOR) == 0,
+		"SINT %u of VP 1 cannot be enabled", CONFORM_ANSWER_SINT);
 	TRY(close_by(t, &channel, 1, t->bus.connection_id));
 	return CONFORM_PASS;
 }

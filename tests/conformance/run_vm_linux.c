@@ -6,6 +6,7 @@
  * by silence. The test that ran then is charged with it, and the next one gets a new machine.
  */
 #include "tests/conformance/conform_list.h"
+#include "tests/conformance/conform_channel.h"
 #include "tests/conformance/conform_timer.h"
 #include "tests/conformance/run_linux.h"
 #include "tests/conformance/target_vm_linux.h"
@@ -29,7 +30,7 @@
  * eventfd that KVM listens to, which stays until the partition goes (LIMIT_KVM_ROUTES): of those
  * that the tests raise so often, each VP's gets one in the course of a run.
  */
-#define ROUTED_SINTS   (1u << VMBUS_SINT | 1u << TIMER_SINT)
+#define ROUTED_SINTS   (1u << VMBUS_SINT | 1u << TIMER_SINT | 1u << CONFORM_ANSWER_SINT)
 #define ROUTE_EVENTFDS (VPS * (unsigned)__builtin_popcount(ROUTED_SINTS))
 
 struct open {
