@@ -243,9 +243,11 @@ static bool answered(struct conform_target *t, struct conform_channel *channel)
 		if (conform_now(t) >= deadline)
 			return conform_no(
 				t, "request %u was not answered", (unsigned)channel->next_id);
-	if (status != RING_OK || view.transaction_id != channel->next_id + 0x7000)
-		return conform_no(t, "%s, transaction 0x%llx came, not 0x%llx",
-			ring_status_name(status), (unsigned long long)view.transaction_id,
+	if (status != RING_OK)
+		return conform_no(t, "the ring is broken: %s", ring_status_name(status));
+	if (view.transaction_id != channel->next_id + 0x7000)
+		return conform_no(t, "transaction 0x%llx came, not 0x%llx",
+			(unsigned long long)view.transaction_id,
 			(unsigned long long)channel->next_id + 0x7000);
 	conform_channel_done(t, channel, &view);
 	return true;
