@@ -60,7 +60,7 @@ _viridian_value() { # program, option
 	hvconform:--host) _viridian_words "loopback kvm qemu" ;;
 	hvconform:--guest) _viridian_words "library linux" ;;
 	hvconform:--only) _viridian_rules ;;
-	hvconform:--vmwp | hvconform:--json | hvconform:--junit | hvconform:--qemu | hvconform:--image | \
+	hvconform:--vmwp | hvconform:--json | hvconform:--junit | hvconform:--qemu | hvconform:--image | hvconform:--console | \
 		hvconform:--resume | hvconform:--iso) _viridian_files ;;
 	*:--sysfs | *:--proc | *:--run | *:--status-dir | *:--pools | *:--root | *:--below | \
 		*:--image-copy) _viridian_folders ;;

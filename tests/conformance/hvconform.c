@@ -46,6 +46,7 @@ static const char usage[] =
 	"  --guest linux    Linux as it is, in a virtual machine of this program\n"
 	"  --kernel FILE    that Linux\n"
 	"  --initrd FILE    its initramfs; tests/conformance/linux/guest makes one\n"
+	"  --console FILE   what that Linux says on its serial port, test by test\n"
 	"  --vmwp PROGRAM   that vmwp (default: beside hvconform)\n"
 	"  --qemu PROGRAM   that QEMU (default: qemu-system-x86_64)\n"
 	"  --image FILE     that image (default: conform.elf of the build)\n"
@@ -69,7 +70,7 @@ static const char usage[] =
 
 struct options {
 	const char *host, *vmwp, *qemu, *image, *junit, *html, *json, *resume, *timeout;
-	const char *guest, *kernel, *initrd;
+	const char *guest, *kernel, *initrd, *console;
 	const char *only[PATTERNS_MAX];
 	size_t only_count;
 	bool is_tap, is_verbose, is_self_check;
@@ -79,7 +80,7 @@ struct options {
 #define TAKES_VMWP    0x1u
 #define TAKES_QEMU    0x2u
 #define TAKES_IMAGE   0x4u
-#define TAKES_LINUX   0x8u /* --kernel, --initrd */
+#define TAKES_LINUX   0x8u /* --kernel, --initrd, --console */
 #define TAKES_TIMEOUT 0x10u
 
 /* Whom --host NAME or --guest NAME means, and what is run against it. */
@@ -429,6 +430,7 @@ static const char *option_in_vain(const struct options *options, const struct ta
 		{"--image", options->image, TAKES_IMAGE},
 		{"--kernel", options->kernel, TAKES_LINUX},
 		{"--initrd", options->initrd, TAKES_LINUX},
+		{"--console", options->console, TAKES_LINUX},
 		{"--timeout", options->timeout, TAKES_TIMEOUT},
 	};
 
@@ -452,6 +454,7 @@ static int run_tests(const struct options *options, const struct target *target)
 		.image = options->image,
 		.kernel = options->kernel,
 		.initrd = options->initrd,
+		.console = options->console,
 		.qemu = options->qemu != NULL ? options->qemu : "qemu-system-x86_64",
 		.limit_ms = (unsigned)limit_s * 1000,
 		.patterns = options->only,
@@ -521,6 +524,7 @@ static int run_parse(int argc, char **argv)
 		GUEST,
 		KERNEL,
 		INITRD,
+		CONSOLE,
 		VMWP,
 		QEMU,
 		IMAGE,
@@ -540,6 +544,7 @@ static int run_parse(int argc, char **argv)
 		{"guest", required_argument, NULL, GUEST},
 		{"kernel", required_argument, NULL, KERNEL},
 		{"initrd", required_argument, NULL, INITRD},
+		{"console", required_argument, NULL, CONSOLE},
 		{"vmwp", required_argument, NULL, VMWP},
 		{"qemu", required_argument, NULL, QEMU},
 		{"image", required_argument, NULL, IMAGE},
@@ -572,6 +577,9 @@ static int run_parse(int argc, char **argv)
 			break;
 		case INITRD:
 			options.initrd = optarg;
+			break;
+		case CONSOLE:
+			options.console = optarg;
 			break;
 		case VMWP:
 			options.vmwp = optarg;

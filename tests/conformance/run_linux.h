@@ -66,6 +66,7 @@ struct run_config {
 	const char *qemu;   /* program */
 	const char *kernel; /* of a Linux guest, and its initramfs */
 	const char *initrd;
+	const char *console;	     /* file for what that guest says; NULL: none */
 	unsigned limit_ms;	     /* a test that takes longer has died */
 	const char *const *patterns; /* of rules, as conform_matches(); none: all */
 	size_t pattern_count;

@@ -92,6 +92,9 @@ static void serial_read(struct linux_guest *g)
 
 	if (got <= 0)
 		return;
+	/* a log that cannot be written, of a full disk, is no reason to end a run */
+	if (g->console_fd >= 0)
+		(void)!write(g->console_fd, g->text + g->text_bytes, (size_t)got);
 	for (ssize_t i = 0; i < got; i++) /* it is searched as text */
 		if (g->text[g->text_bytes + (size_t)i] == '\0')
 			g->text[g->text_bytes + (size_t)i] = '?';
@@ -319,7 +322,8 @@ int linux_guest_start(struct linux_guest *g, const struct linux_guest_config *co
 {
 	int ends[2];
 
-	*g = (struct linux_guest){.target.format = format, .serial = -1};
+	*g = (struct linux_guest){
+		.target.format = format, .serial = -1, .console_fd = config->console_fd};
 	g->text = calloc(1, LINUX_TEXT_BYTES);
 	if (g->text == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
 		conform_note(&g->target, "%s", strerror(errno));

@@ -96,6 +96,7 @@ struct linux_guest {
 	size_t poll_count;
 	/* serial port */
 	int serial; /* our end */
+	int console_fd;
 	char *text; /* all that it has said, NUL-terminated */
 	size_t text_bytes;
 	size_t seen; /* what came up to here was there before the test */
@@ -137,6 +138,7 @@ static inline struct linux_guest *linux_guest_of(struct conform_target *target)
 
 struct linux_guest_config {
 	const char *kernel, *initrd; /* paths, borrowed for life */
+	int console_fd;		     /* what the guest says is written there, too; -1: nowhere */
 };
 
 /* Boot it, and wait until it takes commands. 0, or -1 with the reason as the evidence. */

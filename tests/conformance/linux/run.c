@@ -15,6 +15,7 @@
 #include "tests/conformance/run_linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -130,6 +131,8 @@ static bool play(struct linux_guest *g, const struct conform_test *test, struct 
 	static const enum run_outcome outcomes[] = {RUN_PASSED, RUN_FAILED, RUN_SKIPPED};
 	char line[CONFORM_EVIDENCE_BYTES];
 
+	if (g->console_fd >= 0)
+		dprintf(g->console_fd, "\n==== %s: %s\n", test->rule, test->name);
 	g->seen = g->text_bytes;
 	g->from = g->post_count;
 	g->count = 0;
@@ -203,6 +206,7 @@ struct boot {
 	size_t next;	 /* test to go on with */
 	bool has_begun;	 /* that test, and no verdict came */
 	bool has_booted; /* this time */
+	int console_fd;	 /* -1: none is kept */
 	char why[CONFORM_EVIDENCE_BYTES];
 };
 
@@ -281,7 +285,7 @@ static int boot_once(const struct run_config *config, struct run *run, const str
 	struct boot *boot)
 {
 	int fds[2];
-	const struct linux_guest_config guest = {config->kernel, config->initrd};
+	const struct linux_guest_config guest = {config->kernel, config->initrd, boot->console_fd};
 
 	fflush(NULL);
 	if (pipe(fds) != 0) {
@@ -339,11 +343,29 @@ static int is_possible(const struct run_config *config)
 	return 0;
 }
 
+/* Boots until each test has its verdict. */
+static int boots(const struct run_config *config, struct run *run, const struct list *list,
+	struct boot *boot)
+{
+	unsigned in_vain = 0;
+
+	while (boot->next < list->count && !run_is_stopped()) {
+		if (boot_once(config, run, list, boot) != 0)
+			return -1;
+		in_vain = boot->has_booted ? 0 : in_vain + 1;
+		if (in_vain == BOOTS_IN_VAIN) {
+			fprintf(stderr, "hvconform: %s\n",
+				boot->why[0] != '\0' ? boot->why : "the guest does not boot");
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int run_linux_guest(const struct run_config *config, struct run *run)
 {
 	static struct list list;
-	struct boot boot = {0};
-	unsigned in_vain = 0;
+	struct boot boot = {.console_fd = -1};
 
 	if (is_possible(config) != 0)
 		return -1;
@@ -354,15 +376,17 @@ int run_linux_guest(const struct run_config *config, struct run *run)
 				list.areas[list.count] = &config->areas[a];
 				list.tests[list.count++] = &config->areas[a].tests[i];
 			}
-	while (boot.next < list.count && !run_is_stopped()) {
-		if (boot_once(config, run, &list, &boot) != 0)
-			return -1;
-		in_vain = boot.has_booted ? 0 : in_vain + 1;
-		if (in_vain == BOOTS_IN_VAIN) {
-			fprintf(stderr, "hvconform: %s\n",
-				boot.why[0] != '\0' ? boot.why : "the guest does not boot");
+	if (config->console != NULL) {
+		boot.console_fd = open(
+			config->console, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+		if (boot.console_fd < 0) {
+			fprintf(stderr, "hvconform: --console %s: %s\n", config->console,
+				strerror(errno));
 			return -1;
 		}
 	}
-	return 0;
+	const int result = boots(config, run, &list, &boot);
+	if (boot.console_fd >= 0)
+		close(boot.console_fd);
+	return result;
 }
