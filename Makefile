@@ -62,6 +62,7 @@ FUZZERS :=	# fuzz targets, names under tests/fuzz/ without .c
 FREESTANDING :=	# sources that must need no libc
 GUEST_PROGRAMS :=	# static, for guests without libraries: name -> <name>_SRCS
 BARE_KERNELS :=	# images that run on bare metal: name -> BARE_<name>_SRCS, or tests/bare/<name>.c
+BARE_SMALL :=	# of these, those built for size with all that is linked to them
 
 LIBS += version
 version_SRCS := $(B)/gen/packaging/version.c
@@ -169,13 +170,17 @@ BARE_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -fno-pic -fno-pie -m
 	-ffunction-sections -fdata-sections
 BARE_LINK = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
 	--gc-sections -T guest/winhv/bare/bare.lds
-# An image has 256 KiB at most. The conformance suite, which has many tests, is built for size, and so is what runs
-# once at the start.
+# An image has 256 KiB at most. The conformance suite, which has many tests, is built for size and as one, with all of
+# the library (BARE_SMALL), by gcc; what runs once at the start is built for size, too.
 BARE_BYTES_MAX := 262143
 BARE_FITS = { [ $$(stat -c %s $@) -le $(BARE_BYTES_MAX) ] || \
 	{ echo "$@: $$(stat -c %s $@) bytes, more than $(BARE_BYTES_MAX)" >&2; rm -f $@; exit 1; }; }
-$(BUILD)/bare/obj/tests/conformance/% $(BUILD)/bare/obj/guest/winhv/bare/%: BARE_CFLAGS += -Os
-BARE_OBJECT = $(patsubst %,$(BUILD)/bare/obj/%.o,$(basename $(1)))
+$(BUILD)/bare/obj/guest/winhv/bare/%: BARE_CFLAGS += -Os
+BARE_SMALL_CC = gcc $(BARE_CFLAGS) -Oz -flto -flto-partition=none -malign-data=abi -fno-jump-tables \
+	-fno-tree-switch-conversion -DRING_INLINE='static __attribute__((unused))'
+BARE_SMALL_LINK = $(BARE_SMALL_CC) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
+	-Wl,-z,max-page-size=4096,--no-warn-rwx-segments -T guest/winhv/bare/bare.lds
+BARE_OBJECT = $(patsubst %,$(BUILD)/bare/$(or $(2),obj)/%.o,$(basename $(1)))
 BARE_FILES := $(foreach kernel,$(BARE_KERNELS),$(BUILD)/bare/$(kernel).elf $(BUILD)/bare/$(kernel).pvh.elf)
 BARE_LIBRARY := $(BUILD)/bare/libwinhv-bare.a
 BARE_BOOT := $(BUILD)/bare/obj/guest/winhv/bare/boot_x86
@@ -184,6 +189,9 @@ bare: $(BARE_FILES) ## the bare-metal library, test kernels and example, build/b
 $(BUILD)/bare/obj/%.o: %.c | deps-once
 	@mkdir -p $(@D)
 	$(Q)$(BARE_CC) -I. $(BARE_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/bare/small/%.o: %.c | deps-once
+	@mkdir -p $(@D)
+	$(Q)$(BARE_SMALL_CC) -I. -MMD -MP -c $< -o $@
 $(BUILD)/bare/obj/%.multiboot.o: %.S | deps-once
 	@mkdir -p $(@D)
 	$(Q)$(BARE_CC) -DBARE_NO_PVH -MMD -MP -c $< -o $@
@@ -193,16 +201,19 @@ $(BUILD)/bare/obj/%.pvh.o: %.S | deps-once
 $(BARE_LIBRARY): $(call BARE_OBJECT,$(BARE_LIBRARY_SRCS)) $(MODULES)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 
+# Kernel, its objects, the library, what links them.
 define BARE_RULE
-$(BUILD)/bare/$(1).pvh.elf: $(call BARE_OBJECT,$(2)) $(BARE_BOOT).pvh.o $(BARE_LIBRARY) guest/winhv/bare/bare.lds
+$(BUILD)/bare/$(1).pvh.elf: $(2) $(BARE_BOOT).pvh.o $(3) guest/winhv/bare/bare.lds
 	$(if $(V),,@echo "  BARE    $$@")
-	$$(Q)$(BARE_LINK) -s -e bare_entry_pvh $$(filter %.o,$$^) $(BARE_LIBRARY) -o $$@ && $$(BARE_FITS)
-$(BUILD)/bare/$(1).elf64: $(call BARE_OBJECT,$(2)) $(BARE_BOOT).multiboot.o $(BARE_LIBRARY) guest/winhv/bare/bare.lds
+	$$(Q)$(4) -s -e bare_entry_pvh $$(filter %.o,$$^) $(3) -o $$@ && $$(BARE_FITS)
+$(BUILD)/bare/$(1).elf64: $(2) $(BARE_BOOT).multiboot.o $(3) guest/winhv/bare/bare.lds
 	$(if $(V),,@echo "  BARE    $$(@:64=)")
-	$$(Q)$(BARE_LINK) $$(filter %.o,$$^) $(BARE_LIBRARY) -o $$@
+	$$(Q)$(4) $$(filter %.o,$$^) $(3) -o $$@
 endef
-$(foreach kernel,$(BARE_KERNELS),$(eval $(call BARE_RULE,$(kernel),$(or \
-	$(BARE_$(kernel)_SRCS),tests/bare/$(kernel).c tests/bare/bare_test.c))))
+BARE_SOURCES = $(or $(BARE_$(1)_SRCS),tests/bare/$(1).c tests/bare/bare_test.c)
+$(foreach kernel,$(BARE_KERNELS),$(eval $(if $(filter $(kernel),$(BARE_SMALL)),\
+	$(call BARE_RULE,$(kernel),$(call BARE_OBJECT,$(call BARE_SOURCES,$(kernel)) $(BARE_LIBRARY_SRCS),small),,$$(BARE_SMALL_LINK)),\
+	$(call BARE_RULE,$(kernel),$(call BARE_OBJECT,$(call BARE_SOURCES,$(kernel))),$(BARE_LIBRARY),$$(BARE_LINK)))))
 $(BUILD)/bare/%.elf: $(BUILD)/bare/%.elf64
 	$(Q)objcopy -S -O elf32-i386 $< $@ && $(BARE_FITS)
 
@@ -223,7 +234,7 @@ $(BUILD)/libfuzzer/%: $(BUILD)/libfuzzer/obj/tests/fuzz/%.o $(BUILD)/libfuzzer/l
 # 4. Phony targets.
 .PHONY: all programs tests bare deps deps-once deps-lint run check check-system check-vtx conformance \
 	conformance-table mutants lint format fuzz bench bench-vm coverage install uninstall clean help
-.PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
+.PRECIOUS: $(B)/obj/%.o $(BUILD)/bare/obj/%.o $(BUILD)/bare/small/%.o $(BUILD)/bare/%.elf64 $(BUILD)/libfuzzer/obj/%.o
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
@@ -320,4 +331,4 @@ include packaging/module.mk
 clean: ## remove build/
 	rm -rf $(BUILD)
 
--include $(shell find $(B)/obj $(BUILD)/bare/obj $(BUILD)/libfuzzer/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(BUILD)/bare/obj $(BUILD)/bare/small $(BUILD)/libfuzzer/obj -name '*.d' 2>/dev/null)

@@ -75,8 +75,10 @@ extern "C" {
 
 #define RING_LIKELY(x)	 __builtin_expect(!!(x), 1)
 #define RING_UNLIKELY(x) __builtin_expect(!!(x), 0)
-/* The hot path is inlined whatever the compiler's taste. */
+/* The hot path is inlined whatever the compiler's taste, unless a build for size says otherwise. */
+#ifndef RING_INLINE
 #define RING_INLINE static inline __attribute__((always_inline))
+#endif
 
 enum ring_limit {
 	RING_PAGE_BYTES = 4096,

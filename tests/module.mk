@@ -277,6 +277,7 @@ CONFORM_SRCS := \
 
 # The same as a bare-metal image.
 BARE_KERNELS += conform
+BARE_SMALL += conform
 BARE_conform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/image/image_machine.c \
 	tests/conformance/image/image_main.c \

@@ -130,7 +130,7 @@ struct conform_test {
 	uint32_t needs;	     /* enum conform_need */
 	uint64_t privileges; /* HV_PRIVILEGE_*: all of them, or the test is skipped */
 	uint32_t features;   /* HV_FEATURE_* likewise */
-};
+} PROTOCOL_PACKED;	     /* there are hundreds, and the image is small */
 
 struct conform_area {
 	const char *name; /* "hypercall" */
