@@ -85,9 +85,14 @@ enum conform_verdict conform_run(struct conform_target *t, const struct conform_
 
 	if (verdict == CONFORM_PASS)
 		verdict = test->run(t);
-	if (verdict == CONFORM_FAIL && t->bus.is_renewed)
-		verdict = conform_skip(
-			t, "the host does not answer a GPADL of no channel, which the test needs");
+	if (verdict == CONFORM_FAIL && t->bus.is_renewed) {
+		char evidence[CONFORM_EVIDENCE_BYTES];
+		__builtin_memcpy(evidence, t->evidence, sizeof evidence);
+		verdict = conform_skip(t,
+			"the host does not answer a GPADL of no channel, which the test needs; "
+			"then: %s",
+			evidence);
+	}
 	conform_end(t);
 	return verdict;
 }
