@@ -17,6 +17,8 @@
 
 /* Turns without work after which a channel is not polled any more. */
 #define IDLE_POLLS_MAX 64u
+/* How often to look for room of which the guest does not tell. */
+#define ROOM_INTERVAL_NS 1000000u
 
 /* ---- hot list ---- */
 
@@ -99,6 +101,7 @@ bool vmbus_bus_poll(struct vmbus_bus *bus)
 {
 	bool has_worked = false;
 	bus_monitor_scan(bus);
+	bus_room_scan(bus);
 	unsigned budget = bus->hot_count;
 	bus->visit_next = bus->hot_first;
 	while (bus->visit_next != NULL && budget-- > 0) {
@@ -132,7 +135,9 @@ bool vmbus_bus_arm(struct vmbus_bus *bus)
 
 uint64_t vmbus_bus_poll_interval_ns(const struct vmbus_bus *bus)
 {
-	return bus->monitor_interval_ns;
+	const uint64_t monitor_ns = bus->monitor_interval_ns;
+	const bool is_room_sooner = monitor_ns == 0 || monitor_ns > ROOM_INTERVAL_NS;
+	return bus->room_polled_count != 0 && is_room_sooner ? ROOM_INTERVAL_NS : monitor_ns;
 }
 
 /* ---- what the server asks of the partition ---- */

@@ -56,8 +56,9 @@ void vmbus_bus_destroy(struct vmbus_bus *bus);
 bool vmbus_bus_poll(struct vmbus_bus *bus);
 bool vmbus_bus_arm(struct vmbus_bus *bus);
 /*
- * While a channel is open whose guest signals through a monitor page (bus_offer.wants_monitor),
- * which nobody tells us of, poll at least this often, in ns; 0: no need.
+ * While a channel is open whose guest signals through a monitor page (bus_offer.wants_monitor), or
+ * one waits for room of which its guest will not tell (R-RING-018), poll at least this often, in
+ * ns; 0: no need. To be asked after vmbus_bus_arm().
  */
 uint64_t vmbus_bus_poll_interval_ns(const struct vmbus_bus *bus);
 

@@ -68,6 +68,7 @@ static void signals_stop(struct bus_channel *channel)
 	bus_hot_remove(channel);
 	partition_event_port_remove(bus->partition, channel->connection_id);
 	bus_monitor_stop(channel);
+	bus_room_stop(channel);
 }
 
 void bus_channel_down(struct bus_channel *channel)
@@ -232,6 +233,7 @@ void bus_channel_flush(struct bus_channel *channel)
 	const bool has_data = ring_flush(&channel->writer);
 	if (has_room || has_data)
 		bus_interrupt(channel);
+	bus_room_note(channel);
 }
 
 void bus_channel_flush_writes(struct bus_channel *channel)
@@ -251,6 +253,7 @@ void bus_channel_fail(struct bus_channel *channel, const char *reason)
 	if (channel->failure == NULL)
 		channel->failure = reason;
 	bus_hot_remove(channel);
+	bus_room_stop(channel);
 }
 
 const struct guest_memory *bus_channel_memory(const struct bus_channel *channel)

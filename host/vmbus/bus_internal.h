@@ -24,6 +24,7 @@ struct bus_channel {
 	enum bus_channel_state state;
 	bool is_hot;
 	bool is_interrupt_due; /* wanted before OPEN_CHANNEL_RESULT was sent */
+	bool is_room_polled;   /* its ring is full, and the guest does not tell of room */
 	unsigned idle_polls;   /* in a row */
 	struct bus_channel *hot_next;
 	struct bus_channel *hot_previous;
@@ -65,6 +66,7 @@ struct vmbus_bus {
 	uint64_t *interrupt_page;     /* words of a vmbus_interrupt_page_wire */
 	uint32_t *monitor_page;	      /* words of a vmbus_monitor_page_wire, child to parent */
 	uint64_t monitor_interval_ns; /* lowest latency of by_monitor; 0: nobody is in it */
+	unsigned room_polled_count;   /* channels that are is_room_polled */
 	struct bus_channel *by_monitor[VMBUS_MONITOR_ID_COUNT]; /* is_monitored */
 	struct bus_channel *by_relid[VMBUS_RELID_COUNT];
 	struct bus_channel *channels; /* owned list */
@@ -98,6 +100,12 @@ void bus_monitor_describe(const struct bus_channel *channel);
 /* Look for the channel's signals in the monitor page from now on, if it has an id; or no more. */
 void bus_monitor_start(struct bus_channel *channel, uint8_t monitor_id);
 void bus_monitor_stop(struct bus_channel *channel);
+/* A batch has been written: is room to be waited for, and by polling (R-RING-018)? */
+void bus_room_note(struct bus_channel *channel);
+/* The channel is not waited for any more. */
+void bus_room_stop(struct bus_channel *channel);
+/* Let the providers whose room is polled look again. */
+void bus_room_scan(struct vmbus_bus *bus);
 int bus_pages_set(void *ctx, const struct vmbus_server_pages *pages);
 
 #endif

@@ -9,6 +9,8 @@
  *			the interrupt page, then the shared port (R-MSG-013); or a pending bit in
  *			the monitor page, which is polled (R-MNF-002)
  *
+ * A guest that does not tell of room in a ring that was full is polled for it, too.
+ *
  * The pages are only ever exchanged or or-ed, one word at a time: whatever the guest writes
  * there means "look at these channels", which is harmless.
  */
@@ -150,6 +152,38 @@ void bus_monitor_describe(const struct bus_channel *channel)
 					       : channel->connection_id;
 	__atomic_store_n(&parameters[id], connection_id, __ATOMIC_RELAXED);
 	__atomic_fetch_or(page, 1u << id / 32, __ATOMIC_SEQ_CST);
+}
+
+/* ---- room ---- */
+
+void bus_room_note(struct bus_channel *channel)
+{
+	const bool is_polled = channel->writer.pending != 0 && channel->failure == NULL &&
+			       channel->state == BUS_CHANNEL_RUNNING &&
+			       !ring_peer_signals_space(&channel->reader);
+	if (is_polled == channel->is_room_polled)
+		return;
+	channel->is_room_polled = is_polled;
+	if (is_polled)
+		channel->bus->room_polled_count++;
+	else
+		channel->bus->room_polled_count--;
+}
+
+void bus_room_stop(struct bus_channel *channel)
+{
+	if (channel->is_room_polled)
+		channel->bus->room_polled_count--;
+	channel->is_room_polled = false;
+}
+
+void bus_room_scan(struct vmbus_bus *bus)
+{
+	if (bus->room_polled_count == 0)
+		return;
+	for (struct bus_channel *c = bus->channels; c != NULL; c = c->next)
+		if (c->is_room_polled && !c->is_hot)
+			bus_hot_add(c);
 }
 
 /* ---- the pages ---- */

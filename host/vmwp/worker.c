@@ -61,10 +61,12 @@ static void on_bus_timer(void *ctx, uint64_t now_ns)
 static bool source_bus_arm(void *ctx)
 {
 	struct worker *worker = ctx;
+	const bool may_sleep = vmbus_bus_arm(worker->bus);
+	/* arming may find a late packet, whose answer waits for room */
 	const uint64_t interval_ns = vmbus_bus_poll_interval_ns(worker->bus);
 	if (interval_ns != 0 && worker->bus_timer.deadline_ns == 0)
 		loop_timer_set(worker->loop, &worker->bus_timer, loop_now_ns() + interval_ns);
-	return vmbus_bus_arm(worker->bus);
+	return may_sleep;
 }
 
 /* ---- start, one step after the other ------------------------------------------------------- */

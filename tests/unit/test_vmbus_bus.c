@@ -132,6 +132,82 @@ static void room_in_the_ring_is_signalled(void)
 	bench_destroy(b);
 }
 
+/* As many packets as there is room for. */
+static void fill(struct bench_provider *p, struct bus_channel *channel)
+{
+	const struct packet_header header = {.type = PACKET_TYPE_INBAND, .payload_bytes = 1000};
+	static uint8_t payload[1000];
+	struct ring_writer *writer = bus_channel_writer(channel);
+	while (ring_send(writer, &header, NULL, payload) == RING_OK)
+		p->packets++;
+	bus_channel_flush(channel);
+	(void)ring_writer_want(writer, &header);
+	bus_channel_flush(channel);
+}
+
+/* R-RING-018 */
+static void room_is_polled_for_where_the_guest_does_not_tell(void)
+{
+	struct bench *b = bench_make();
+	struct bench_provider *p = bench_add(b, 1);
+	bench_connect(b);
+	struct bench_channel *c = bench_opened(b, 1);
+	uint32_t *features = (uint32_t *)rig_at(&b->rig, BENCH_RINGS + BENCH_RING_STRIDE) + 16;
+	bench_run(b);
+	p->on_ready = fill;
+	bus_channel_kick(p->channel);
+	bench_run(b);
+	const unsigned most = p->packets;
+	CU_ASSERT_TRUE(most > 4);
+	CU_ASSERT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0); /* it would tell */
+	CU_ASSERT_EQUAL(*features, 1);
+	*features = 0;
+	bus_channel_kick(p->channel);
+	bench_run(b);
+	CU_ASSERT_EQUAL(p->packets, most);
+	CU_ASSERT_NOT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0);
+	for (unsigned i = 0; i < most; i++) {
+		struct packet_view view = {0};
+		CU_ASSERT_EQUAL_FATAL(ring_peek(&c->in, &view), RING_OK);
+		ring_release(&c->in, &view);
+	}
+	(void)ring_read_flush(&c->in); /* and no signal */
+	vmbus_bus_poll(b->bus);
+	CU_ASSERT_EQUAL(p->packets, 2 * most);
+	/* failed or closed, it is not waited for any more */
+	CU_ASSERT_NOT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0);
+	bus_channel_fail(p->channel, "broken");
+	bus_channel_flush(p->channel);
+	CU_ASSERT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0);
+	bench_destroy(b);
+}
+
+/* The packet comes between the last look and arming, and its answer finds the ring full. */
+static void arming_may_begin_to_poll_for_room(void)
+{
+	struct bench *b = bench_make();
+	struct bench_provider *p = bench_add(b, 1);
+	bench_connect(b);
+	struct bench_channel *c = bench_opened(b, 1);
+	bench_run(b);
+	*((uint32_t *)rig_at(&b->rig, BENCH_RINGS + BENCH_RING_STRIDE) + 16) = 0;
+	bench_write(c, 1);
+	bench_signal(b, 0x2001);
+	bench_run(b);
+	CU_ASSERT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0);
+	bus_channel_kick(p->channel);
+	while (vmbus_bus_poll(b->bus))
+		;
+	p->on_ready = fill;
+	bench_write(c, 2);
+	CU_ASSERT_TRUE(vmbus_bus_arm(b->bus));
+	CU_ASSERT_NOT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0);
+	BENCH_SAY(b, 12, 7, 0, 1);
+	bench_run(b);
+	CU_ASSERT_EQUAL(vmbus_bus_poll_interval_ns(b->bus), 0);
+	bench_destroy(b);
+}
+
 /* R-RING-021 */
 static void spurious_signals_cost_little(void)
 {
@@ -460,6 +536,8 @@ static const struct test tests[] = {
 	TEST(an_idle_channel_cools_while_others_are_busy),
 	TEST(a_provider_that_declines_packets_is_not_asked_until_it_kicks),
 	TEST(room_in_the_ring_is_signalled),
+	TEST(room_is_polled_for_where_the_guest_does_not_tell),
+	TEST(arming_may_begin_to_poll_for_room),
 	TEST(spurious_signals_cost_little),
 	TEST(nothing_is_lost_around_an_open),
 	TEST(rings_that_cannot_be_used_fail_the_open_alone),
