@@ -101,6 +101,7 @@ vsp_SRCS := \
 	host/vsp/store_image_linux.c \
 	host/vsp/store_map_linux.c \
 	host/vsp/store_ram.c \
+	host/vsp/test_provider.c \
 	host/vsp/timesync_provider.c \
 	host/vsp/timesync_vsp.c \
 	host/vsp/vss_provider.c \

@@ -141,6 +141,7 @@ TESTS += \
 	unit/test_store_map \
 	unit/test_store_ram \
 	unit/test_synic \
+	unit/test_test_provider \
 	unit/test_time_policy \
 	unit/test_timers \
 	unit/test_timesync \
@@ -242,6 +243,7 @@ CONFORM_SRCS := \
 	tests/conformance/conform_areas.c \
 	tests/conformance/conform_bus.c \
 	tests/conformance/conform_channel.c \
+	tests/conformance/conform_device.c \
 	tests/conformance/conform_list.c \
 	tests/conformance/conform_storage.c \
 	tests/conformance/conform_timer.c \
@@ -251,13 +253,17 @@ CONFORM_SRCS := \
 	tests/conformance/host_connection.c \
 	tests/conformance/host_cpuid.c \
 	tests/conformance/host_crash.c \
+	tests/conformance/host_echo.c \
 	tests/conformance/host_expiry.c \
+	tests/conformance/host_flow.c \
 	tests/conformance/host_flush.c \
 	tests/conformance/host_gpadl.c \
 	tests/conformance/host_hostile.c \
 	tests/conformance/host_hypercall.c \
 	tests/conformance/host_ic.c \
 	tests/conformance/host_ipi.c \
+	tests/conformance/host_lies.c \
+	tests/conformance/host_monitor.c \
 	tests/conformance/host_msr.c \
 	tests/conformance/host_offer.c \
 	tests/conformance/host_port.c \

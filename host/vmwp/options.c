@@ -49,6 +49,9 @@ static const char help_text[] =
 	"  --spin US            longest polling before sleeping, in microseconds (default 200,\n"
 	"                       20 with --kernel, where VPs want the processor)\n"
 	"  --on-crash ACTION    exit (default with --kernel) or report, when the guest crashes\n"
+	"  --test-devices       channels that echo, take, send and lie, to test the VMBus; on\n"
+	"                       KVM also debug exit port 0xf4, SynIC test device 0x3000,\n"
+	"                       fw_cfg 0x510\n"
 	"  --log LEVEL          error, warning, info (default) or debug\n"
 	"loopback only:\n"
 	"  --once               end when the first guest has gone\n"
@@ -60,7 +63,6 @@ static const char help_text[] =
 	"                       file:PATH or none\n"
 	"  --enlightenments E   all, fast (default), or a list; vmwp run --enlightenments help\n"
 	"  --on-reboot ACTION   reset (default) or exit, when the guest reboots\n"
-	"  --test-devices       debug exit port 0xf4, SynIC test device 0x3000, fw_cfg 0x510\n"
 	"  --emulated-disk FILE[,pio]  an ATA disk with DMA, or without, to compare with\n"
 	"  --help\n"
 	"\n"
@@ -327,9 +329,6 @@ static int kvm_option_take(struct options *options, int key, char *value)
 		return enlightenments_take(value, options);
 	case OPTION_ON_REBOOT:
 		return action_parse("--on-reboot", value, "reset", &options->on_reboot);
-	case OPTION_TEST_DEVICES:
-		options->has_test_devices = true;
-		return 0;
 	case OPTION_EMULATED_DISK:
 		return emulated_disk_parse(value, options);
 	default:
@@ -389,6 +388,9 @@ static int option_take(struct options *options, int key, char *value)
 		return result;
 	case OPTION_ONCE:
 		options->is_once = true;
+		return 0;
+	case OPTION_TEST_DEVICES:
+		options->has_test_devices = true;
 		return 0;
 	case OPTION_LOG:
 		return level_parse(value, &options->log_level);

@@ -97,7 +97,7 @@ struct options {
 	bool has_enlightenments; /* they were given */
 	enum end_action on_reboot;
 	enum end_action on_crash; /* with any backend */
-	bool has_test_devices;
+	bool has_test_devices;	  /* likewise */
 	const char *emulated_disk; /* or NULL */
 	bool is_emulated_disk_pio;
 };

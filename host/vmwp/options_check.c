@@ -54,7 +54,6 @@ static int loopback_check(const struct options *options)
 		{"--serial", options->serial != SERIAL_UNSET},
 		{"--enlightenments", options->has_enlightenments},
 		{"--on-reboot", options->on_reboot != END_UNSET},
-		{"--test-devices", options->has_test_devices},
 		{"--emulated-disk", options->emulated_disk != NULL},
 	};
 	if (options->kernel != NULL)

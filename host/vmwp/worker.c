@@ -4,6 +4,7 @@
 
 #include "host/vmwp/control_loop.h"
 #include "host/vmwp/worker_disk.h"
+#include "host/vsp/test_provider.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -137,6 +138,8 @@ static int step_bus(struct worker *worker)
 	int result = vmbus_bus_create(worker->partition, &config, &worker->bus);
 	if (result == 0)
 		result = worker_services_start(worker);
+	if (result == 0 && worker->options->has_test_devices)
+		result = test_provider_create(worker->bus, &worker->test_devices);
 	if (result != 0) {
 		log_error("VMBus: %s", strerror(-result));
 		return result;
@@ -218,6 +221,7 @@ void worker_stop(struct worker *worker, int exit_status)
 	worker->stop_timer = (struct loop_timer){.fn = on_stop_limit, .ctx = worker};
 	loop_timer_set(worker->loop, &worker->stop_timer, loop_now_ns() + STOP_LIMIT_NS);
 	worker_services_stop(worker);
+	test_provider_remove(worker->test_devices);
 	worker->backend->stop(worker);
 	worker_disks_detach_all(worker, stop_if_finished);
 	stop_if_finished(worker);
@@ -231,8 +235,10 @@ static void worker_destroy(struct worker *worker)
 		loop_source_remove(worker->loop, &worker->bus_source);
 		loop_timer_cancel(worker->loop, &worker->bus_timer);
 		worker_services_stop(worker);
+		test_provider_remove(worker->test_devices);
 		worker_controllers_destroy(worker);
 		vmbus_bus_destroy(worker->bus);
+		test_provider_destroy(worker->test_devices);
 	}
 	if (worker->has_backend)
 		worker->backend->destroy(worker);

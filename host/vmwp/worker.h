@@ -41,6 +41,7 @@
 
 struct scsi_device;
 struct storage_provider;
+struct test_provider;
 struct worker;
 
 /* What runs the partition: one constant table for each backend. */
@@ -92,6 +93,7 @@ struct worker {
 	int flush_result;
 	void (*flush_done)(struct worker *worker, int result);
 	struct worker_services services;
+	struct test_provider *test_devices; /* NULL: not offered */
 	struct worker_crash crash;
 	struct control_socket *control;
 	struct control_worker control_worker;

@@ -32,6 +32,10 @@
 	X(reserved)                                                                                \
 	X(subchannel)                                                                              \
 	X(ring)                                                                                    \
+	X(echo)                                                                                    \
+	X(flow)                                                                                    \
+	X(lies)                                                                                    \
+	X(monitor)                                                                                 \
 	X(ic)                                                                                      \
 	X(storage)                                                                                 \
 	X(scsi)

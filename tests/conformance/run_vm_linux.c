@@ -426,15 +426,15 @@ static size_t kvm_command(const struct run_config *config, const char *image, co
 
 	return PUT(config->vmwp, "run", "--backend", "kvm", "--kernel", image, "--vps", "2",
 		"--memory", memory, "--enlightenments", "all", "--ram-disk", "8M,target=0",
-		"--ram-disk", "1M,target=1,lun=2,ro", "--heartbeat", "50", "--on-reboot", "exit",
-		"--serial", "stdio", "--append", words);
+		"--ram-disk", "1M,target=1,lun=2,ro", "--heartbeat", "50", "--test-devices",
+		"--on-reboot", "exit", "--serial", "stdio", "--append", words);
 }
 
 int run_kvm(const struct run_config *config, struct run *run)
 {
 	return run_image(config, run, true,
 		"vmwp: --vps 2 --memory 64M --enlightenments all --ram-disk 8M,target=0 "
-		"--ram-disk 1M,target=1,lun=2,ro --heartbeat 50",
+		"--ram-disk 1M,target=1,lun=2,ro --heartbeat 50 --test-devices",
 		kvm_command);
 }
 

@@ -26,13 +26,13 @@
 #define MEMORY_MIB 64u
 #define NS_PER_S   1000000000ull
 
-/* Two VPs, two disks, a heartbeat that need not be waited for. */
+/* Two VPs, two disks, a heartbeat that need not be waited for, test devices. */
 #define HOST_WORDS                                                                                 \
 	"--vps", "2", "--memory", "64M", "--ram-disk", "8M,target=0", "--ram-disk",                \
-		"1M,target=1,lun=2,ro", "--heartbeat", "50"
+		"1M,target=1,lun=2,ro", "--heartbeat", "50", "--test-devices"
 const char loopback_host_options[] =
 	"--vps 2 --memory 64M --ram-disk 8M,target=0 --ram-disk 1M,target=1,lun=2,ro "
-	"--heartbeat 50";
+	"--heartbeat 50 --test-devices";
 
 static uint64_t now_ns(void)
 {
