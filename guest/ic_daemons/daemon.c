@@ -100,6 +100,9 @@ static int nothing_open(struct daemon *daemon, int error)
 		daemon_status_disown(daemon);
 	daemon_log(is_absent ? LOG_INFO : LOG_ERR, "%s%s", is_absent ? "nothing to serve: " : "",
 		line);
+	/* systemd takes an end before READY for a failure, and would start it again and again */
+	if (is_absent)
+		daemon_notify_nothing(line);
 	daemon_quit(daemon, is_absent ? 0 : 1);
 	return error;
 }

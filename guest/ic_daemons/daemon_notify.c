@@ -25,6 +25,11 @@ void daemon_notify_ready(struct daemon *daemon)
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", text);
 }
 
+void daemon_notify_nothing(const char *why)
+{
+	(void)sd_notifyf(0, "READY=1\nSTATUS=nothing to serve: %s", why);
+}
+
 void daemon_notify_status(struct daemon *daemon)
 {
 	char text[DAEMON_WHY_BYTES];
@@ -60,6 +65,11 @@ void daemon_notify_watchdog_start(struct daemon *daemon)
 void daemon_notify_ready(struct daemon *daemon)
 {
 	(void)daemon;
+}
+
+void daemon_notify_nothing(const char *why)
+{
+	(void)why;
 }
 
 void daemon_notify_status(struct daemon *daemon)
