@@ -117,7 +117,8 @@ deb: programs $(IMAGE) $(B)/lib/libviridian.a ## the Debian packages, in build/d
 		{ tail -n 30 ../build.log >&2; exit 1; }
 	@ls $(DEB)/*.deb
 
-check-deb: deb ## the packages: lintian, contents, installation, removal, security of the units
-	@B=$(B) tests/system/test_packages
+check-deb: deb ## the packages: lintian, contents, installation, removal, security of the units; the guest's on QEMU
+	@B=$(B) tests/system/test_packages; chroot=$$?; \
+	B=$(B) tests/system/test_guest_qemu && exit $$chroot
 
 .PHONY: install-programs install-guest install-dev deb check-deb
