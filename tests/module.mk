@@ -314,6 +314,7 @@ hvconform_SRCS := $(CONFORM_SRCS) \
 	tests/conformance/guest_storage_tools.c \
 	tests/conformance/guest_synic.c \
 	tests/conformance/hvconform.c \
+	tests/conformance/hvconform_run.c \
 	tests/conformance/linux/areas.c \
 	tests/conformance/linux/bus.c \
 	tests/conformance/linux/channel.c \
