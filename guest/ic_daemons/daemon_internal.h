@@ -175,7 +175,7 @@ void daemon_status_disown(struct daemon *daemon);
 
 /* daemon_notify.c: systemd's supervision; nothing without it. */
 void daemon_notify_ready(struct daemon *daemon);
-/* There is nothing to serve, and the program is about to end: a start that succeeded all the same. */
+/* There is nothing to serve, and the program ends: a start that succeeded all the same. */
 void daemon_notify_nothing(const char *why);
 void daemon_notify_status(struct daemon *daemon);
 void daemon_notify_stopping(void);

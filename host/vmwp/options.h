@@ -96,8 +96,8 @@ struct options {
 	struct enlightenments enlightenments;
 	bool has_enlightenments; /* they were given */
 	enum end_action on_reboot;
-	enum end_action on_crash; /* with any backend */
-	bool has_test_devices;	  /* likewise */
+	enum end_action on_crash;  /* with any backend */
+	bool has_test_devices;	   /* likewise */
 	const char *emulated_disk; /* or NULL */
 	bool is_emulated_disk_pio;
 };

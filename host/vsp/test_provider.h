@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The test devices of protocol/testdevice.md on a VMBus: echo, sink, source, hostile. For partitions in
- * which the bus is tested; off unless asked for.
+ * The test devices of protocol/testdevice.md on a VMBus: echo, sink, source, hostile. For
+ * partitions in which the bus is tested; off unless asked for.
  *
  *	vmbus channels <-> test_provider (no machine behind it)
  *
  * Packets are answered where they lie, from ring to ring: nothing is queued, and a packet stays
- * in the guest's ring until there is room for its answer. The hostile one lies to the guest that asked
- * it to, in that guest's ring; our own state never follows the lie.
+ * in the guest's ring until there is room for its answer. The hostile one lies to the guest that
+ * asked it to, in that guest's ring; our own state never follows the lie.
  *
  * Threads: everything on the loop of the bus.
  */

@@ -287,7 +287,8 @@ static enum conform_verdict loaded_once(struct conform_target *t)
 	OPENED(echo, 2);
 	for (uint32_t i = 0; i < 300; i++) {
 		/* Not across the end, where the descriptor is not at `next`. */
-		struct packet_descriptor_wire *at = (void *)channel->out.next;
+		uint16_t *length8 = (void *)(channel->out.next +
+					     offsetof(struct packet_descriptor_wire, length8));
 		const bool is_split = (uint32_t)(channel->out.next - channel->out.data) > 8192 - 80;
 		header.transaction_id = 2 * i;
 		TRY(ring_send(&channel->out, &header, NULL, "first, 16 bytes.") == RING_OK);
@@ -298,7 +299,7 @@ static enum conform_verdict loaded_once(struct conform_target *t)
 		const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
 		for (uint32_t n = 0; ring_peek(&channel->in, &view) == RING_EMPTY; n++) {
 			if (!is_split)
-				__atomic_store_n(&at->length8, n % 2 ? 4 : 9, __ATOMIC_RELAXED);
+				__atomic_store_n(length8, n % 2 ? 4 : 9, __ATOMIC_RELAXED);
 			EXPECT(n % 256 || conform_now(t) < deadline, "no answer came within 3 s");
 		}
 		EXPECT(view.transaction_id == 2 * i &&
