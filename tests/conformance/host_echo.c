@@ -297,11 +297,14 @@ static enum conform_verdict loaded_once(struct conform_target *t)
 		(void)ring_flush(&channel->out);
 		(void)conform_channel_signal(t, channel);
 		const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
-		for (uint32_t n = 0; ring_peek(&channel->in, &view) == RING_EMPTY; n++) {
+		enum ring_status status;
+		for (uint32_t n = 0; (status = ring_peek(&channel->in, &view)) == RING_EMPTY; n++) {
 			if (!is_split)
 				__atomic_store_n(length8, n % 2 ? 4 : 9, __ATOMIC_RELAXED);
 			EXPECT(n % 256 || conform_now(t) < deadline, "no answer came within 3 s");
 		}
+		EXPECT(status == RING_OK, "round %u: the host's ring: %s", i,
+			ring_status_name(status));
 		EXPECT(view.transaction_id == 2 * i &&
 				(view.payload_bytes == 16 || view.payload_bytes == 56),
 			"round %u: answer 0x%llx with %u bytes came first", i,

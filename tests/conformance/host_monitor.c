@@ -124,9 +124,12 @@ static bool answered(struct conform_target *t, struct monitored *m, const char *
 	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
 	struct packet_view view;
 
-	while (ring_peek(&channel->in, &view) == RING_EMPTY)
+	enum ring_status status;
+	while ((status = ring_peek(&channel->in, &view)) == RING_EMPTY)
 		if (conform_now(t) >= deadline)
 			return conform_no(t, "no answer came within 3 s to %s", what);
+	if (status != RING_OK)
+		return conform_no(t, "the host's ring: %s", ring_status_name(status));
 	if (view.transaction_id != channel->next_id)
 		return conform_no(t, "transaction %llu was answered, not %llu",
 			(unsigned long long)view.transaction_id,
