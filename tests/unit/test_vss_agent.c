@@ -182,6 +182,7 @@ static void the_end_of_the_device_thaws(void)
 	f.kernel = -1;
 	while (f.agent.is_quiet)
 		CU_ASSERT_TRUE_FATAL(daemon_turn(f.daemon, 1000));
+	CU_ASSERT_EQUAL(f.agent.expired, 0); /* the watchdog would have, in the end */
 	CU_ASSERT_EQUAL(world_frozen(), 0);
 	CU_ASSERT_EQUAL(f.agent.question_count, 0);
 	stop();
