@@ -4,6 +4,7 @@
 
 #include "host/vmwp/options.h"
 #include "host/vmwp/worker.h"
+#include "tests/temp_folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,11 +23,8 @@
 
 int stack_host_prepare(struct stack_host *host)
 {
-	const char *folder = getenv("TMPDIR");
 	memset(host, 0, sizeof *host);
-	snprintf(host->folder, sizeof host->folder, "%.30s/viridian-test.XXXXXX",
-		folder != NULL ? folder : "/tmp");
-	if (mkdtemp(host->folder) == NULL)
+	if (!temp_folder_make(host->folder, sizeof host->folder))
 		return -1;
 	snprintf(host->guest_socket, sizeof host->guest_socket, "%s/guest", host->folder);
 	snprintf(host->control_socket, sizeof host->control_socket, "%s/control", host->folder);

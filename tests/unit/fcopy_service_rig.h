@@ -9,6 +9,7 @@
 #include "guest/ic_daemons/fcopy_device_linux.h"
 #include "guest/ic_daemons/fcopy_service_linux.h"
 #include "tests/harness.h"
+#include "tests/temp_folder.h"
 
 #include <dirent.h>
 #include <ftw.h>
@@ -48,11 +49,8 @@ static inline void open_device(struct fixture *f)
 
 static inline void opened(struct fixture *f)
 {
-	const char *folder = getenv("TMPDIR");
 	memset(f, 0, sizeof *f);
-	snprintf(f->top, sizeof f->top, "%.30s/viridian-test.XXXXXX",
-		folder != NULL ? folder : "/tmp");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(f->top));
+	CU_ASSERT_TRUE_FATAL(temp_folder_make(f->top, sizeof f->top));
 	snprintf(f->root, sizeof f->root, "%s/root", f->top);
 	snprintf(f->record, sizeof f->record, "%s/record", f->top);
 	CU_ASSERT_EQUAL(mkdir(f->root, 0755), 0);

@@ -5,6 +5,7 @@
  */
 #include "guest/ic_daemons/fcopy_file_linux.h"
 #include "tests/harness.h"
+#include "tests/temp_folder.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -95,12 +96,9 @@ struct place {
 
 static void place_make(struct place *place, bool is_without_tmpfile)
 {
-	const char *folder = getenv("TMPDIR");
 	memset(place, 0, sizeof *place);
 	memset(&fault, 0, sizeof fault);
-	snprintf(place->root, sizeof place->root, "%.30s/viridian-test.XXXXXX",
-		folder != NULL ? folder : "/tmp");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place->root));
+	CU_ASSERT_TRUE_FATAL(temp_folder_make(place->root, sizeof place->root));
 	snprintf(place->record, sizeof place->record, "%s.record", place->root);
 	snprintf(place->path, sizeof place->path, "%s/f", place->root);
 	fcopy_file_config_init(&place->config);

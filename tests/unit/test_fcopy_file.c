@@ -8,6 +8,7 @@
 #include "guest/ic_daemons/fcopy_file_linux.h"
 #include "guest/ic_daemons/fcopy_path_linux.h"
 #include "tests/harness.h"
+#include "tests/temp_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,11 +33,8 @@ struct place {
 
 static void place_make(struct place *place, bool is_without_tmpfile)
 {
-	const char *folder = getenv("TMPDIR");
 	memset(place, 0, sizeof *place);
-	snprintf(place->top, sizeof place->top, "%.30s/viridian-test.XXXXXX",
-		folder != NULL ? folder : "/tmp");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place->top));
+	CU_ASSERT_TRUE_FATAL(temp_folder_make(place->top, sizeof place->top));
 	snprintf(place->root, sizeof place->root, "%s/root", place->top);
 	snprintf(place->other, sizeof place->other, "%s/other", place->top);
 	snprintf(place->record, sizeof place->record, "%s/record", place->top);

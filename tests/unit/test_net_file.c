@@ -6,6 +6,7 @@
 #include "guest/ic_daemons/net_file_linux.h"
 
 #include "tests/harness.h"
+#include "tests/temp_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,12 +25,9 @@ struct place {
 
 static void place_make(struct place *place)
 {
-	const char *folder = getenv("TMPDIR");
 	char path[128];
 	memset(place, 0, sizeof *place);
-	snprintf(place->root, sizeof place->root, "%.30s/viridian-test.XXXXXX",
-		folder != NULL ? folder : "/tmp");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place->root));
+	CU_ASSERT_TRUE_FATAL(temp_folder_make(place->root, sizeof place->root));
 	static const char *const folders[] = {"/etc", "/var", "/var/lib"};
 	for (unsigned i = 0; i < 3; i++) {
 		snprintf(path, sizeof path, "%s%s", place->root, folders[i]);
