@@ -344,14 +344,22 @@ static enum conform_verdict refused_ends(struct conform_target *t)
 	struct winhv_message message;
 
 	TRY(conform_bus_offers(t));
+	NEED(t->bus.offer_count > 0, "there are no offers");
 	const uint32_t connection = t->bus.connection_id;
+	const uint32_t relid = t->bus.offers[0].relid;
+	const struct winhv_pages page = conform_pages(t, WINHV_PAGE_BYTES);
+	const uint64_t words[2] = {WINHV_PAGE_BYTES, page.gpa / WINHV_PAGE_BYTES};
 	struct vmbus_initiate_contact_wire contact = conform_contact(t, VMBUS_VERSION_3_0, 0);
 	contact.version = 0x90009; /* above all that there are: some take any below their own */
 	TRY(respond(t, &contact, CONTACT_BYTES, &message, &response));
 	EXPECT(!response.supported, "version 0x%x is supported", contact.version);
 	const struct vmbus_header_wire request = {.type = VMBUS_MESSAGE_REQUEST_OFFERS};
 	(void)conform_bus_post_to(t, connection, &request, sizeof request);
-	TRY(conform_bus_quiet(t, "REQUEST_OFFERS after a contact that was refused"));
+	/* the GPADL would be made, where the old connection goes on */
+	t->bus.connection_id = connection;
+	(void)conform_gpadl_send(
+		t, relid, conform_gpadl_id(t), sizeof words, 1, words, 2, VMBUS_GPADL_BODY_U64_MAX);
+	TRY(conform_bus_quiet(t, "REQUEST_OFFERS and a GPADL after a contact that was refused"));
 	return CONFORM_PASS;
 }
 
