@@ -146,6 +146,26 @@ void conform_channel_done(
 		(void)conform_channel_signal(t, channel);
 }
 
+bool conform_channel_answered(
+	struct conform_target *t, struct conform_channel *channel, const char *what)
+{
+	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
+	struct packet_view view;
+	enum ring_status status;
+
+	while ((status = ring_peek(&channel->in, &view)) == RING_EMPTY)
+		if (conform_now(t) >= deadline)
+			return conform_no(t, "no answer came within 3 s to %s", what);
+	if (status != RING_OK)
+		return conform_no(t, "the host's ring: %s", ring_status_name(status));
+	if (view.transaction_id != channel->next_id)
+		return conform_no(t, "transaction %llu was answered, not %llu",
+			(unsigned long long)view.transaction_id,
+			(unsigned long long)channel->next_id);
+	conform_channel_done(t, channel, &view);
+	return true;
+}
+
 bool conform_event(struct conform_target *t, uint32_t vp, uint32_t flag)
 {
 	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;

@@ -54,6 +54,12 @@ bool conform_channel_receive(
 	struct conform_target *t, struct conform_channel *channel, struct packet_view *view);
 void conform_channel_done(
 	struct conform_target *t, struct conform_channel *channel, const struct packet_view *view);
+/*
+ * The next packet is the answer to the channel's last transaction, and is done with. It is looked
+ * for and not waited for: no event is needed for it. `what` has asked for it.
+ */
+bool conform_channel_answered(
+	struct conform_target *t, struct conform_channel *channel, const char *what);
 /* Wait until the event of a flag has come to a VP. Takes all flags of its word. */
 bool conform_event(struct conform_target *t, uint32_t vp, uint32_t flag);
 

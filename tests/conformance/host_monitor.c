@@ -117,30 +117,9 @@ static bool told(struct conform_target *t, struct monitored *m, enum way way)
 	return true;
 }
 
-/* The answer, looked for and not waited for. */
-static bool answered(struct conform_target *t, struct monitored *m, const char *what)
-{
-	struct conform_channel *channel = &m->channel;
-	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
-	struct packet_view view;
-
-	enum ring_status status;
-	while ((status = ring_peek(&channel->in, &view)) == RING_EMPTY)
-		if (conform_now(t) >= deadline)
-			return conform_no(t, "no answer came within 3 s to %s", what);
-	if (status != RING_OK)
-		return conform_no(t, "the host's ring: %s", ring_status_name(status));
-	if (view.transaction_id != channel->next_id)
-		return conform_no(t, "transaction %llu was answered, not %llu",
-			(unsigned long long)view.transaction_id,
-			(unsigned long long)channel->next_id);
-	conform_channel_done(t, channel, &view);
-	return true;
-}
-
 static bool by_page(struct conform_target *t, struct monitored *m)
 {
-	return told(t, m, BY_PAGE) && answered(t, m, "a pending bit");
+	return told(t, m, BY_PAGE) && conform_channel_answered(t, &m->channel, "a pending bit");
 }
 
 static bool is_zero(struct conform_target *t, const uint8_t *page, const char *what)
@@ -271,7 +250,7 @@ static enum conform_verdict hypercall_works(struct conform_target *t)
 	ECHO_OPENED;
 	for (unsigned i = 0; i < 20; i++) {
 		TRY(told(t, m, BY_HYPERCALL));
-		TRY(answered(t, m, "a hypercall"));
+		TRY(conform_channel_answered(t, &m->channel, "a hypercall"));
 	}
 	return CONFORM_PASS;
 }
@@ -431,7 +410,7 @@ static enum conform_verdict modify_to_none(struct conform_target *t)
 	__builtin_memset(m->to_parent, 0, WINHV_PAGE_BYTES);
 	TRY(conform_channel_open(t, &m->channel, offer, 1));
 	TRY(told(t, m, BY_HYPERCALL));
-	TRY(answered(t, m, "a hypercall"));
+	TRY(conform_channel_answered(t, &m->channel, "a hypercall"));
 	TRY(is_zero(t, m->to_parent, "the page of before was written"));
 	return CONFORM_PASS;
 }
@@ -465,7 +444,7 @@ static enum conform_verdict let_go(struct conform_target *t)
 	TRY(conform_channel_open(t, &m->channel, offer, 1));
 	*pending(m) = ~0u;
 	TRY(told(t, m, BY_HYPERCALL));
-	TRY(answered(t, m, "a hypercall"));
+	TRY(conform_channel_answered(t, &m->channel, "a hypercall"));
 	TRY(conform_bus_quiet(t, "a pending bit"));
 	EXPECT(*pending(m) == ~0u, "pending bits of a page that was given up are cleared");
 	*pending(m) = 0;

@@ -32,23 +32,6 @@ static bool flag_take(struct conform_target *t, uint32_t vp, uint32_t flag)
 	return winhv_events_take(t->hv, vp, VMBUS_SINT, flag / 64) & 1ull << flag % 64;
 }
 
-/* The answer, looked for and not waited for: no event is needed for it. */
-static bool answered(struct conform_target *t, struct conform_channel *channel)
-{
-	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
-	struct packet_view view;
-
-	while (ring_peek(&channel->in, &view) == RING_EMPTY)
-		if (conform_now(t) >= deadline)
-			return conform_no(t, "no packet came within 3 s");
-	if (view.transaction_id != channel->next_id)
-		return conform_no(t, "transaction %llu was answered, not %llu",
-			(unsigned long long)view.transaction_id,
-			(unsigned long long)channel->next_id);
-	conform_channel_done(t, channel, &view);
-	return true;
-}
-
 /* Ask, by the channel's id: the answer comes with this flag of this VP. */
 static bool event_is(
 	struct conform_target *t, struct conform_channel *channel, uint32_t vp, uint32_t flag)
@@ -62,7 +45,7 @@ static bool event_is(
 	if (status != HV_STATUS_SUCCESS)
 		return conform_no(
 			t, "connection id 0x%x: status 0x%x", channel->connection_id, status);
-	return conform_event(t, vp, flag) && answered(t, channel);
+	return conform_event(t, vp, flag) && conform_channel_answered(t, channel, "a signal");
 }
 
 #define OFFERED                                                                                    \
@@ -142,7 +125,7 @@ static enum conform_verdict no_events(struct conform_target *t)
 	for (unsigned i = 0; i < 4; i++) {
 		TRY(put(t, &channel));
 		(void)conform_channel_signal(t, &channel);
-		TRY(answered(t, &channel));
+		TRY(conform_channel_answered(t, &channel, "a signal"));
 	}
 	TRY(conform_bus_quiet(t, "a request")); /* the host has gone on to something else */
 	EXPECT(!flag_take(t, 0, channel.relid), "an event was set on VP 0");
@@ -161,7 +144,7 @@ static enum conform_verdict early(struct conform_target *t)
 	TRY(conform_bus_expect(t, VMBUS_MESSAGE_OPEN_CHANNEL_RESULT, &result, sizeof result));
 	EXPECT(result.status == VMBUS_STATUS_SUCCESS, "status 0x%x", result.status);
 	TRY(conform_event(t, 0, channel.relid));
-	TRY(answered(t, &channel));
+	TRY(conform_channel_answered(t, &channel, "a signal"));
 	return CONFORM_PASS;
 }
 
@@ -267,7 +250,7 @@ static enum conform_verdict reserved(struct conform_target *t)
 	NEED(result.status == 0, "the controller cannot be reserved (status 0x%x)", result.status);
 	TRY(put(t, &channel));
 	(void)conform_channel_signal(t, &channel);
-	TRY(answered(t, &channel));
+	TRY(conform_channel_answered(t, &channel, "a signal"));
 	TRY(conform_bus_quiet(t, "a request"));
 	const bool is_set = flag_take(t, 0, channel.relid);
 	TRY(conform_bus_post(t, &close, sizeof close));
@@ -311,7 +294,7 @@ static enum conform_verdict page_to_host(struct conform_target *t)
 	__atomic_fetch_or(&to_host[channel.relid / 64], bit, __ATOMIC_SEQ_CST);
 	EXPECT(winhv_signal_event(t->hv, VMBUS_CONNECTION_EVENT, 0) == HV_STATUS_SUCCESS,
 		"connection 2 cannot be signalled");
-	TRY(answered(t, &channel));
+	TRY(conform_channel_answered(t, &channel, "a signal"));
 	const uint64_t deadline = conform_now(t) + CONFORM_PATIENCE;
 	while (__atomic_load_n(&to_host[channel.relid / 64], __ATOMIC_SEQ_CST) != 0 ||
 		__atomic_load_n(&to_host[2047 / 64], __ATOMIC_SEQ_CST) != 0)
